@@ -1,0 +1,9 @@
+//! One test binary for the crate: it links once.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may stop at the first surprise too")]
+
+mod cli;
+mod config;
+mod exit;
+mod format;
+mod progress;
+mod units;
