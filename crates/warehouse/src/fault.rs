@@ -1,0 +1,79 @@
+//! Named places where a test can stop the process, one between every two steps of a publication.
+//!
+//! Compiled in only with the cargo feature `fault-points`; without it [`reach`] is nothing. With it, the environment
+//! variable `RFM_FAULT` names the place:
+//! - `RFM_FAULT=<name>` ends the process there, at once and without any clean-up, as `kill -9` would;
+//! - `RFM_FAULT=<name>:pause=<ms>` waits there for so many milliseconds.
+
+macro_rules! points {
+    ($($(#[$doc:meta])* $ident:ident = $name:literal,)*) => {
+        $($(#[$doc])* pub const $ident: &str = $name;)*
+
+        /// All names, in the order in which a first publication reaches them.
+        pub const POINTS: &[&str] = &[$($name),*];
+    };
+}
+
+points! {
+    /// The catalog's lock is held, nothing else has happened.
+    LOCK_TAKEN = "lock-taken",
+    /// New tables: the new catalog is written under a temporary name, not yet on the disk.
+    CREATE_TABLES_WRITTEN = "create-tables-written",
+    /// New tables: the temporary file is on the disk.
+    CREATE_TABLES_SYNCED = "create-tables-synced",
+    /// New tables: the catalog is replaced, its folder not yet on the disk.
+    CREATE_TABLES_RENAMED = "create-tables-renamed",
+    /// All tables exist.
+    TABLES_CREATED = "tables-created",
+    /// What killed runs left is gone.
+    LEFTOVERS_SWEPT = "leftovers-swept",
+    /// A run directory exists, empty.
+    RUN_DIRECTORY_CREATED = "run-directory-created",
+    /// A data file is open.
+    DATA_FILE_CREATED = "data-file-created",
+    /// A data file is complete and on the disk.
+    DATA_FILE_FINISHED = "data-file-finished",
+    /// All data files of a table are complete, `_SUCCESS` is missing.
+    DATA_FILES_FINISHED = "data-files-finished",
+    /// `_SUCCESS` is there, the directory not yet on the disk.
+    SUCCESS_WRITTEN = "success-written",
+    /// Everything of a table is on the disk.
+    TABLE_WRITTEN = "table-written",
+    /// Everything of all tables is on the disk, the catalog is unchanged.
+    PUBLISH_STARTED = "publish-started",
+    /// Publication: the new catalog is written under a temporary name, not yet on the disk.
+    PUBLISH_WRITTEN = "publish-written",
+    /// Publication: the temporary file is on the disk.
+    PUBLISH_SYNCED = "publish-synced",
+    /// Publication: the catalog is replaced (this is the moment), its folder not yet on the disk.
+    PUBLISH_RENAMED = "publish-renamed",
+    /// The new snapshot is published for good.
+    PUBLISHED = "published",
+    /// The directories that the new snapshot replaced are marked.
+    OLD_RUNS_RETIRED = "old-runs-retired",
+}
+
+/// Marks a place. Does nothing unless the feature is on and `RFM_FAULT` names it.
+#[cfg(not(feature = "fault-points"))]
+#[inline(always)]
+pub fn reach(_point: &str) {}
+
+/// Marks a place. Does nothing unless `RFM_FAULT` names it.
+#[cfg(feature = "fault-points")]
+pub fn reach(point: &str) {
+    let Ok(fault) = std::env::var("RFM_FAULT") else { return };
+    let (name, action) = fault.split_once(':').unwrap_or((&fault, ""));
+    if name != point {
+        return;
+    }
+    match action.strip_prefix("pause=").and_then(|millis| millis.parse().ok()) {
+        Some(millis) => {
+            tracing::warn!(point, millis, "pause asked for by RFM_FAULT");
+            std::thread::sleep(std::time::Duration::from_millis(millis));
+        }
+        None => {
+            tracing::warn!(point, "end asked for by RFM_FAULT");
+            std::process::abort();
+        }
+    }
+}
