@@ -82,7 +82,12 @@ mod tests {
     #[test]
     fn the_first_reason_that_applies_is_given() {
         let check = |invoice: &str, customer, quantity, price: &str| {
-            clean_line(invoice.as_bytes(), customer, quantity, Money::parse(price.as_bytes()).unwrap())
+            clean_line(
+                invoice.as_bytes(),
+                customer,
+                quantity,
+                Money::parse(price.as_bytes()).unwrap(),
+            )
         };
         assert_eq!(check("536365", Some(1), 1, "0.001"), Ok(()));
         assert_eq!(check("C1", None, -1, "0"), Err(Rejection::MissingCustomer));

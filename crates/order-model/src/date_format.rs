@@ -54,6 +54,11 @@ impl DateFormat {
         found.map(|(format, _)| format)
     }
 
+    /// Reads a date and time in whichever of the detectable formats it is; no text is valid in two of them.
+    pub fn parse_any(text: &[u8]) -> Option<Timestamp> {
+        Self::DETECTABLE.into_iter().find_map(|format| format.parse(text))
+    }
+
     /// Reads a date and time, exactly as the format says; ASCII spaces around it are allowed. `None` for anything else,
     /// for days that do not exist, and for years outside 1970 to 2099.
     pub fn parse(self, text: &[u8]) -> Option<Timestamp> {
@@ -238,7 +243,10 @@ mod tests {
     #[test]
     fn most_samples_decide() {
         let detect = |texts: &[&str]| DateFormat::detect(texts.iter().map(|t| t.as_bytes()));
-        assert_eq!(detect(&["?", "12/1/2010 8:26", "12/13/2010 8:26"]), Some(DateFormat::MonthFirst));
+        assert_eq!(
+            detect(&["?", "12/1/2010 8:26", "12/13/2010 8:26"]),
+            Some(DateFormat::MonthFirst)
+        );
         assert_eq!(detect(&["2010-12-01 08:26:00", "x"]), Some(DateFormat::Sql));
         assert_eq!(detect(&["2010-12-01T08:26:00Z"]), Some(DateFormat::Iso8601));
         assert_eq!(detect(&["x", ""]), None);

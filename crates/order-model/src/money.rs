@@ -154,7 +154,11 @@ mod tests {
     #[test]
     fn parses_what_a_shop_writes_and_nothing_else() {
         let check = |text: &str, expected: Result<i128, MoneyError>| {
-            assert_eq!(Money::parse(text.as_bytes()).map(Money::ten_thousandths), expected, "{text:?}");
+            assert_eq!(
+                Money::parse(text.as_bytes()).map(Money::ten_thousandths),
+                expected,
+                "{text:?}"
+            );
         };
         check("2.55", Ok(25_500));
         check("18", Ok(180_000));
@@ -166,7 +170,8 @@ mod tests {
         check("99999999999999.9999", Ok(999_999_999_999_999_999));
         check("100000000000000", Err(MoneyError::OutOfRange));
         check("1.00001", Err(MoneyError::TooPrecise));
-        for text in ["", ".", "-", "NaN", "inf", "1e5", "1,5", "+1", "--1", "1.2.3", "0x10", "1 2"] {
+        for text in ["", ".", "-", "NaN", "inf", "1e5", "1,5", "+1", "--1", "1.2.3", "0x10", "1 2"]
+        {
             check(text, Err(MoneyError::NotANumber));
         }
     }

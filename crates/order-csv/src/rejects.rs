@@ -1,0 +1,248 @@
+//! Rows that do not count, kept beside the result.
+//!
+//! One rejects file for each input file that has any: `line,reason,detail,row`, in the order of the input. `line` is the
+//! line's number in the (decompressed) input file, the header being line 1; `row` is the line as it was read.
+//! Blocks are scanned in any order by several threads, and only the number of lines in all earlier blocks tells a line's number, so what
+//! a block rejects waits here until its predecessors have reported.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use order_model::Rejection;
+
+use crate::CsvError;
+
+/// Which rejected rows are written to the rejects files. All are counted in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeepRejects {
+    /// Every rejected row.
+    #[default]
+    All,
+    /// Rows that are damaged; not the well-formed ones that are no purchase (no customer, cancelled, a return, free).
+    Malformed,
+    /// None.
+    None,
+}
+
+/// What exactly is wrong with a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Nothing beyond the reason: the row is well-formed.
+    WellFormed,
+    FieldCount {
+        found: u32,
+        expected: u32,
+    },
+    UnclosedQuote,
+    TextAfterQuote,
+    TooLong {
+        bytes: u64,
+        kept: u64,
+    },
+    NoInvoice,
+    InvoiceNotUtf8,
+    CountryNotUtf8,
+    Quantity,
+    QuantityRange,
+    Date,
+    Price,
+    PriceDecimals,
+    PriceRange,
+    Customer,
+    AmountRange,
+}
+
+impl fmt::Display for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Detail::WellFormed => "",
+            Detail::FieldCount { found, expected } => {
+                return write!(f, "{found} fields where the header has {expected}");
+            }
+            Detail::TooLong { bytes, kept } => {
+                return write!(f, "a line of {bytes} bytes; the first {kept} are kept");
+            }
+            Detail::UnclosedQuote => "a quote is not closed on its line",
+            Detail::TextAfterQuote => "text after a closing quote",
+            Detail::NoInvoice => "no invoice number",
+            Detail::InvoiceNotUtf8 => "the invoice number is not UTF-8",
+            Detail::CountryNotUtf8 => "the country is not UTF-8",
+            Detail::Quantity => "the quantity is not an integer",
+            Detail::QuantityRange => "the quantity is beyond 32 bits",
+            Detail::Date => "the date is not in the file's format or not between 1970 and 2099",
+            Detail::Price => "the price is not a decimal number",
+            Detail::PriceDecimals => "the price has more than 4 decimals",
+            Detail::PriceRange => "the price is 10^14 or more",
+            Detail::Customer => "the customer id is not a positive 64-bit integer",
+            Detail::AmountRange => "quantity x price is beyond DECIMAL(20,4)",
+        })
+    }
+}
+
+/// The rejected rows of one block.
+#[derive(Debug, Default)]
+pub(crate) struct BlockRejects {
+    rows: Vec<Row>,
+    text: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Row {
+    /// From 0 in its block.
+    line: u32,
+    reason: Rejection,
+    detail: Detail,
+    /// End of its bytes in `text`; they begin where the row before ends.
+    text_end: usize,
+}
+
+impl BlockRejects {
+    /// Adds row `line` (from 0 in the block).
+    #[inline]
+    pub(crate) fn push(&mut self, line: u32, reason: Rejection, detail: Detail, row: &[u8]) {
+        self.text.extend_from_slice(row);
+        self.rows.push(Row { line, reason, detail, text_end: self.text.len() });
+    }
+}
+
+/// Writes the rejects file of one input file.
+#[derive(Debug)]
+pub(crate) struct RejectsWriter {
+    path: Option<PathBuf>,
+    file: Option<BufWriter<File>>,
+    /// The block whose turn it is.
+    next_block: u64,
+    /// Lines before that block, the header included.
+    lines: u64,
+    waiting: BTreeMap<u64, (u32, BlockRejects)>,
+    scratch: Vec<u8>,
+}
+
+impl RejectsWriter {
+    /// Nothing is created before the first rejected row. Without a `path` rows are dropped.
+    pub(crate) fn new(path: Option<PathBuf>) -> RejectsWriter {
+        RejectsWriter {
+            path,
+            file: None,
+            next_block: 0,
+            lines: 1,
+            waiting: BTreeMap::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Hands in what block number `block` (from 0) rejected, and how many lines it has.
+    pub(crate) fn submit(
+        &mut self,
+        block: u64,
+        lines: u32,
+        rejects: BlockRejects,
+    ) -> Result<(), CsvError> {
+        self.waiting.insert(block, (lines, rejects));
+        while let Some((lines, rejects)) = self.waiting.remove(&self.next_block) {
+            self.write(&rejects)?;
+            self.next_block += 1;
+            self.lines += u64::from(lines);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, rejects: &BlockRejects) -> Result<(), CsvError> {
+        let Some(path) = self.path.as_deref() else { return Ok(()) };
+        if rejects.rows.is_empty() {
+            return Ok(());
+        }
+        let failed = |source| CsvError::Rejects { path: path.to_owned(), source };
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(create(path).map_err(failed)?),
+        };
+        self.scratch.clear();
+        let mut start = 0;
+        for row in &rejects.rows {
+            let text = rejects.text.get(start..row.text_end).unwrap_or_default();
+            start = row.text_end;
+            let number = self.lines + u64::from(row.line) + 1;
+            // Writing to a Vec cannot fail.
+            let _ = write!(self.scratch, "{number},{},{},", row.reason, row.detail);
+            push_quoted(&mut self.scratch, text);
+            self.scratch.push(b'\n');
+        }
+        file.write_all(&self.scratch).map_err(failed)
+    }
+
+    /// Completes the file and says where it is, if there were any rejects.
+    pub(crate) fn finish(self) -> Result<Option<PathBuf>, CsvError> {
+        match (self.file, self.path) {
+            (Some(file), Some(path)) => match file.into_inner() {
+                Ok(_) => Ok(Some(path)),
+                Err(error) => Err(CsvError::Rejects { path, source: error.into_error() }),
+            },
+            _ => Ok(None),
+        }
+    }
+}
+
+fn create(path: &Path) -> std::io::Result<BufWriter<File>> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut file = BufWriter::new(File::create_new(path)?);
+    file.write_all(b"line,reason,detail,row\n")?;
+    Ok(file)
+}
+
+fn push_quoted(to: &mut Vec<u8>, text: &[u8]) {
+    to.push(b'"');
+    let mut rest = text;
+    while let Some(quote) = memchr::memchr(b'"', rest) {
+        to.extend_from_slice(&rest[..=quote]);
+        to.push(b'"');
+        rest = &rest[quote + 1..];
+    }
+    to.extend_from_slice(rest);
+    to.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejects(rows: &[(u32, &str)]) -> BlockRejects {
+        let mut block = BlockRejects::default();
+        for &(line, row) in rows {
+            block.push(line, Rejection::Malformed, Detail::Price, row.as_bytes());
+        }
+        block
+    }
+
+    #[test]
+    fn blocks_in_any_order_give_line_numbers_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sub/x.csv");
+        let mut writer = RejectsWriter::new(Some(path.clone()));
+        writer.submit(2, 1, rejects(&[(0, "c")])).unwrap();
+        writer.submit(1, 5, rejects(&[(4, "b\"b")])).unwrap();
+        assert!(!path.exists());
+        writer.submit(0, 10, rejects(&[(0, "a,a")])).unwrap();
+        assert_eq!(writer.finish().unwrap(), Some(path.clone()));
+        let price = "malformed,the price is not a decimal number";
+        let expected = format!(
+            "line,reason,detail,row\n2,{price},\"a,a\"\n16,{price},\"b\"\"b\"\n17,{price},\"c\"\n"
+        );
+        assert_eq!(std::fs::read_to_string(path).unwrap(), expected);
+    }
+
+    #[test]
+    fn no_rejects_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.csv");
+        let mut writer = RejectsWriter::new(Some(path.clone()));
+        writer.submit(0, 10, BlockRejects::default()).unwrap();
+        assert_eq!(writer.finish().unwrap(), None);
+        assert!(!path.exists());
+    }
+}

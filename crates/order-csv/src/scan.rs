@@ -1,0 +1,157 @@
+//! The scan: files -> blocks -> lines -> order runs, by any number of threads.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use order_model::{DateFormat, Rejection, Timestamp};
+
+use crate::block::Block;
+use crate::file::OpenedFile;
+use crate::rejects::KeepRejects;
+use crate::source::{Counts, FileState};
+use crate::worker::ScanWorker;
+use crate::{CsvError, InputFile};
+
+/// What to read and what to keep.
+#[derive(Clone, Debug, Default)]
+pub struct ScanOptions {
+    /// How dates are written; detected for each file if not given.
+    pub date_format: Option<DateFormat>,
+    /// Purchases at or after this instant are counted but left out.
+    pub until: Option<Timestamp>,
+    /// Each line is a run of its own and comes with its bytes, so that exact duplicates can be found.
+    pub whole_lines: bool,
+    /// Folder for rejects files; it is created when the first row is rejected. Without it none are written.
+    pub rejects_folder: Option<PathBuf>,
+    /// Which rejected rows are written.
+    pub keep_rejects: KeepRejects,
+}
+
+/// A scan of some files, shared by the threads that do it.
+#[derive(Debug)]
+pub struct OrderScan {
+    files: Vec<FileState>,
+    options: ScanOptions,
+    workers: AtomicUsize,
+    bytes: AtomicU64,
+}
+
+/// What a scan saw of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSummary {
+    /// The file.
+    pub path: PathBuf,
+    /// Its size on disk in bytes.
+    pub bytes: u64,
+    /// Rows read; blank lines are none.
+    pub rows: u64,
+    /// Rows rejected, for whatever reason.
+    pub rejected: u64,
+    /// How its dates are written; `None` if no date of the file's beginning is in a known format; each is
+    /// then read in whichever it is.
+    pub date_format: Option<DateFormat>,
+    /// Its rejects file, if one was written.
+    pub rejects_file: Option<PathBuf>,
+}
+
+/// What a scan saw. `rows` = `kept` + `after_snapshot` + the sum of `rejected`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScanSummary {
+    /// File by file, in the order given.
+    pub files: Vec<FileSummary>,
+    /// Rows read.
+    pub rows: u64,
+    /// Purchases handed on.
+    pub kept: u64,
+    /// Purchases at or after [`ScanOptions::until`].
+    pub after_snapshot: u64,
+    /// Rejected rows by reason.
+    pub rejected: Vec<(Rejection, u64)>,
+}
+
+impl OrderScan {
+    /// Opens all files and reads their headers; rows are read by the workers.
+    pub fn open(inputs: Vec<InputFile>, options: ScanOptions) -> Result<OrderScan, CsvError> {
+        let mut files = Vec::with_capacity(inputs.len());
+        for (index, input) in inputs.into_iter().enumerate() {
+            let rejects = match (&options.rejects_folder, options.keep_rejects) {
+                (None, _) | (_, KeepRejects::None) => None,
+                (Some(folder), _) => {
+                    let name = input.path.file_name().unwrap_or_default().to_string_lossy();
+                    let name = name.strip_suffix(".gz").unwrap_or(&name);
+                    let name = name.strip_suffix(".csv").unwrap_or(name);
+                    Some(folder.join(format!("{index:05}-{name}.rejects.csv")))
+                }
+            };
+            let opened = OpenedFile::open(input, options.date_format)?;
+            files.push(FileState::new(opened, rejects)?);
+        }
+        let (workers, bytes) = (AtomicUsize::new(0), AtomicU64::new(0));
+        Ok(OrderScan { files, options, workers, bytes })
+    }
+
+    /// Bytes of all files on disk.
+    pub fn total_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.opened.input.size).sum()
+    }
+
+    /// Bytes read so far, for progress; those of a gzip file count when it has ended.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// A new worker. Any number may run at once; together they deliver every run once.
+    pub fn worker(self: &Arc<Self>) -> ScanWorker {
+        ScanWorker::new(Arc::clone(self), self.workers.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Completes the rejects files and adds up the counts, after all workers have ended.
+    pub fn finish(&self) -> Result<ScanSummary, CsvError> {
+        let mut total = Counts::default();
+        let mut files = Vec::with_capacity(self.files.len());
+        for file in &self.files {
+            let (counts, rejects_file) = file.finish()?;
+            files.push(FileSummary {
+                path: file.opened.input.path.clone(),
+                bytes: file.opened.input.size,
+                rows: counts.rows,
+                rejected: counts.rejected.iter().sum(),
+                date_format: file.opened.date_format,
+                rejects_file,
+            });
+            total.add(&counts);
+        }
+        let rejected = Rejection::ALL.into_iter().zip(total.rejected).collect();
+        let Counts { rows, kept, after_snapshot, .. } = total;
+        Ok(ScanSummary { files, rows, kept, after_snapshot, rejected })
+    }
+
+    pub(crate) fn options(&self) -> &ScanOptions {
+        &self.options
+    }
+
+    /// Fills `block` with lines that nobody has read yet: their file and the block's number in it, or `None` at the end
+    /// of all files. The search begins at file `preferred`, for every change of file costs a worker its open run.
+    pub(crate) fn next_block(
+        &self,
+        preferred: usize,
+        block: &mut Block,
+    ) -> Result<Option<(usize, &FileState, u64)>, CsvError> {
+        let count = self.files.len();
+        let order = (0..count).map(|offset| (preferred + offset) % count);
+        // A gzip file is read by one worker at a time: first look for one that nobody reads, then help somebody.
+        for join in [false, true] {
+            for index in order.clone() {
+                let Some(file) = self.files.get(index) else { continue };
+                if (join || index == preferred || file.is_free())
+                    && let Some((number, bytes)) = file.next_block(block)?
+                {
+                    self.bytes.fetch_add(bytes, Ordering::Relaxed);
+                    return Ok(Some((index, file, number)));
+                }
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,154 @@
+//! One input file while its rows are read: who takes which block, and what came of it.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use order_model::Rejection;
+
+use crate::CsvError;
+use crate::block::{BLOCK_BYTES, Block, GzipFile, PlainFile};
+use crate::file::OpenedFile;
+use crate::rejects::{BlockRejects, RejectsWriter};
+
+/// Rows by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub rows: u64,
+    pub kept: u64,
+    pub after_snapshot: u64,
+    pub rejected: [u64; Rejection::ALL.len()],
+}
+
+impl Counts {
+    pub(crate) fn add(&mut self, other: &Counts) {
+        self.rows += other.rows;
+        self.kept += other.kept;
+        self.after_snapshot += other.after_snapshot;
+        for (sum, count) in self.rejected.iter_mut().zip(other.rejected) {
+            *sum += count;
+        }
+    }
+}
+
+/// A file that workers read.
+#[derive(Debug)]
+pub(crate) struct FileState {
+    pub opened: OpenedFile,
+    source: Source,
+    results: Mutex<Results>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Plain { file: PlainFile, next: AtomicU64 },
+    Gzip { started: AtomicBool, stream: Mutex<GzipStream> },
+}
+
+#[derive(Debug)]
+enum GzipStream {
+    Unopened,
+    Open { file: Box<GzipFile>, next: u64 },
+    Ended,
+}
+
+#[derive(Debug)]
+struct Results {
+    counts: Counts,
+    rejects: RejectsWriter,
+}
+
+impl FileState {
+    pub(crate) fn new(opened: OpenedFile, rejects: Option<PathBuf>) -> Result<FileState, CsvError> {
+        let source = if opened.gzip {
+            let stream = Mutex::new(GzipStream::Unopened);
+            Source::Gzip { started: AtomicBool::new(false), stream }
+        } else {
+            let input = &opened.input;
+            let file = PlainFile::open(&input.path, opened.header_bytes, input.size)?;
+            Source::Plain { file, next: AtomicU64::new(0) }
+        };
+        let results = Results { counts: Counts::default(), rejects: RejectsWriter::new(rejects) };
+        Ok(FileState { opened, source, results: Mutex::new(results) })
+    }
+
+    /// Whether a worker can read it without waiting for another one.
+    pub(crate) fn is_free(&self) -> bool {
+        match &self.source {
+            Source::Plain { .. } => true,
+            Source::Gzip { started, .. } => !started.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Takes the next block: its number, and the bytes of input it stands for. `None` at the end.
+    pub(crate) fn next_block(&self, block: &mut Block) -> Result<Option<(u64, u64)>, CsvError> {
+        let path = self.opened.input.path.as_path();
+        match &self.source {
+            Source::Plain { file, next } => {
+                if next.load(Ordering::Relaxed) >= file.blocks() {
+                    return Ok(None);
+                }
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= file.blocks() {
+                    return Ok(None);
+                }
+                file.read(path, number, block)?;
+                Ok(Some((number, BLOCK_BYTES as u64)))
+            }
+            Source::Gzip { started, stream } => {
+                started.store(true, Ordering::Relaxed);
+                lock(stream).next_block(path, &self.opened, block)
+            }
+        }
+    }
+
+    /// Hands in what came of block `number`.
+    pub(crate) fn submit(
+        &self,
+        number: u64,
+        lines: u32,
+        counts: &Counts,
+        rejects: BlockRejects,
+    ) -> Result<(), CsvError> {
+        let mut results = lock(&self.results);
+        results.counts.add(counts);
+        results.rejects.submit(number, lines, rejects)
+    }
+
+    /// The counts of the whole file, and its rejects file if one was written.
+    pub(crate) fn finish(&self) -> Result<(Counts, Option<PathBuf>), CsvError> {
+        let mut results = lock(&self.results);
+        let rejects = std::mem::replace(&mut results.rejects, RejectsWriter::new(None));
+        Ok((results.counts, rejects.finish()?))
+    }
+}
+
+impl GzipStream {
+    fn next_block(
+        &mut self,
+        path: &Path,
+        opened: &OpenedFile,
+        block: &mut Block,
+    ) -> Result<Option<(u64, u64)>, CsvError> {
+        if let GzipStream::Unopened = self {
+            let file = Box::new(GzipFile::open(path, opened.header_bytes)?);
+            *self = GzipStream::Open { file, next: 0 };
+        }
+        let GzipStream::Open { file, next } = self else { return Ok(None) };
+        if file.read(path, block)? {
+            let number = *next;
+            *next += 1;
+            // How far the compressed file is read is known only at its end.
+            let bytes = if file.ended() { opened.input.size } else { 0 };
+            Ok(Some((number, bytes)))
+        } else {
+            *self = GzipStream::Ended;
+            Ok(None)
+        }
+    }
+}
+
+/// A worker that died left nothing half-done that matters: the scan ends with its panic anyway.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
