@@ -1,4 +1,5 @@
 //! Whole scans of files on disk: what is counted, kept and rejected, whatever the file looks like.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::fs;

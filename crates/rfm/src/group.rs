@@ -41,16 +41,16 @@ pub enum RfmGroup {
 impl RfmGroup {
     /// The group of a customer with these scores (1 to 5).
     pub fn of(r_score: u8, f_score: u8) -> RfmGroup {
-        match (r_score, f_score) {
-            (5.., 4..) => RfmGroup::Champions,
-            (3..=4, 4..) => RfmGroup::LoyalCustomers,
-            (4.., 2..=3) => RfmGroup::PotentialLoyalists,
-            (5.., _) => RfmGroup::NewCustomers,
+        match (r_score.min(5), f_score.min(5)) {
+            (5, 4 | 5) => RfmGroup::Champions,
+            (3 | 4, 4 | 5) => RfmGroup::LoyalCustomers,
+            (4 | 5, 2 | 3) => RfmGroup::PotentialLoyalists,
+            (5, _) => RfmGroup::NewCustomers,
             (4, _) => RfmGroup::Promising,
             (3, 3) => RfmGroup::NeedAttention,
             (3, _) => RfmGroup::AboutToSleep,
-            (_, 5..) => RfmGroup::CantLoseThem,
-            (_, 3..=4) => RfmGroup::AtRisk,
+            (_, 5) => RfmGroup::CantLoseThem,
+            (_, 3 | 4) => RfmGroup::AtRisk,
             _ => RfmGroup::Hibernating,
         }
     }

@@ -30,10 +30,11 @@ pub fn quintile_scores<T: Copy + Ord>(values: &[T], best: Best) -> Vec<u8> {
     let mut starts: [Option<T>; 4] = [None; 4];
     // When the lowest is best: the largest value that scores i + 2.
     let mut ends: [Option<T>; 4] = [None; 4];
+    let mut below = 0;
     for ties in sorted.chunk_by(|a, b| a == b) {
         let Some(&value) = ties.first() else { continue };
-        let below = sorted.partition_point(|other| *other < value);
         let middle = 2 * below + ties.len();
+        below += ties.len();
         for (index, start) in starts.iter_mut().enumerate() {
             if 5 * middle >= 2 * n * (index + 1) {
                 start.get_or_insert(value);
