@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
 
 use crate::ddl::TableDef;
 use crate::partition_path::partition_name;
-use crate::schema::Column;
+use crate::schema::{Column, arrow_schema};
 use crate::snapshot_date::SnapshotDate;
 
 /// One moment of a catalog.
@@ -140,6 +141,11 @@ impl CatalogTable {
             properties: def.properties.clone(),
             partitions: BTreeMap::new(),
         }
+    }
+
+    /// Schema of the files: the columns without the partition keys, all nullable.
+    pub fn arrow_schema(&self) -> SchemaRef {
+        arrow_schema(&self.columns)
     }
 
     /// The partition of a snapshot, for a table whose only key is the snapshot date.

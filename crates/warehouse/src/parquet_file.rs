@@ -49,7 +49,8 @@ pub struct WriteOptions {
     pub sorted_by: Option<String>,
     /// Rows of a row group. A writer holds about one row group in memory.
     pub rows_per_row_group: usize,
-    /// Rows of a data page, the least that a reader can read. A multiple of 1,024, else it is rounded up.
+    /// Rows of a data page, the least that a reader can read. A multiple of 1,024, else it is rounded up. A page is
+    /// shorter where a dictionary or a megabyte is full.
     pub rows_per_page: usize,
 }
 

@@ -1,0 +1,175 @@
+//! Reads published files back.
+//!
+//! ```no_run
+//! use warehouse::local_catalog::LocalCatalog;
+//! use warehouse::read::{find_customer, read_files};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let catalog = LocalCatalog::new("/data/warehouse");
+//! // One reading of the catalog: everything that is read through it belongs to one snapshot.
+//! let state = catalog.load()?;
+//! if let Some((table, partition)) = state.resolve_view("default.ecom_user_segments_current") {
+//!     let files = catalog.data_files(partition);
+//!     let row = find_customer(&files, &table.arrow_schema(), 12347)?;
+//!     for batch in read_files(files, table.arrow_schema()) {
+//!         println!("{} rows", batch?.num_rows());
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod find_customer;
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
+};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::PageIndexPolicy;
+
+use crate::durable_fs::advice;
+
+pub use self::find_customer::{CUSTOMER_ID, find_customer};
+
+/// Rows of a batch that is read.
+const BATCH_ROWS: usize = 8_192;
+
+/// Why a file could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file was there when the catalog was read, and is not any more. Worth a retry, from the catalog on.
+    #[error(
+        "'{}' is gone: a newer run has replaced it and the time to keep old runs is over; read the catalog again",
+        path.display()
+    )]
+    Gone {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("cannot read '{}'{}", path.display(), advice(source))]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The file is not what the table says, or is damaged.
+    #[error("cannot read '{}' as a file of this table", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What the library said.
+        source: ParquetError,
+    },
+    /// A look-up by customer in a table that has no customers.
+    #[error("cannot look up a customer in '{}': it has no column '{CUSTOMER_ID}' of type BIGINT", path.display())]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl ReadError {
+    /// Whether reading the catalog and then the files again may succeed without anybody doing anything.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Gone { .. } => true,
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::Interrupted,
+            Self::Parquet { .. } | Self::NoKey { .. } => false,
+        }
+    }
+}
+
+/// All rows of some files, in order.
+///
+/// Timestamps come as microseconds since 1970 UTC, also those that are INT96 in the file. Nothing after an error.
+pub struct Rows {
+    schema: SchemaRef,
+    files: std::vec::IntoIter<PathBuf>,
+    current: Option<(PathBuf, ParquetRecordBatchReader)>,
+}
+
+/// Reads all rows of `files`, which must have the columns of `schema`. A file is opened when its turn comes.
+///
+/// # Errors
+/// The items are [`ReadError::Gone`] for a file that does not exist, [`ReadError::Io`], and [`ReadError::Parquet`] for
+/// a damaged file or other columns.
+pub fn read_files(files: Vec<PathBuf>, schema: SchemaRef) -> Rows {
+    Rows { schema, files: files.into_iter(), current: None }
+}
+
+impl Iterator for Rows {
+    type Item = Result<RecordBatch, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let item = self.read_next().transpose();
+        if matches!(item, Some(Err(_))) {
+            self.current = None;
+            self.files = Vec::new().into_iter();
+        }
+        item
+    }
+}
+
+impl Rows {
+    fn read_next(&mut self) -> Result<Option<RecordBatch>, ReadError> {
+        loop {
+            if let Some((path, reader)) = &mut self.current {
+                match reader.next() {
+                    Some(Ok(batch)) => return Ok(Some(batch)),
+                    Some(Err(e)) => {
+                        return Err(read_error(path, ParquetError::External(Box::new(e))));
+                    }
+                    None => self.current = None,
+                }
+            }
+            let Some(path) = self.files.next() else { return Ok(None) };
+            let file = open(&path)?;
+            let metadata = metadata(&path, &file, &self.schema, PageIndexPolicy::Skip)?;
+            let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
+                .with_batch_size(BATCH_ROWS)
+                .build()
+                .map_err(|e| read_error(&path, e))?;
+            self.current = Some((path, reader));
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<File, ReadError> {
+    File::open(path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => ReadError::Gone { path: path.to_owned() },
+        _ => ReadError::Io { path: path.to_owned(), source },
+    })
+}
+
+/// The footer, with the schema the caller expects. Without it, INT96 would be read as nanoseconds, which overflow
+/// before 1677 and after 2262.
+fn metadata(
+    path: &Path,
+    file: &File,
+    schema: &SchemaRef,
+    page_index: PageIndexPolicy,
+) -> Result<ArrowReaderMetadata, ReadError> {
+    let options =
+        ArrowReaderOptions::new().with_schema(schema.clone()).with_page_index_policy(page_index);
+    ArrowReaderMetadata::load(file, options).map_err(|e| read_error(path, e))
+}
+
+fn read_error(path: &Path, error: ParquetError) -> ReadError {
+    let path = path.to_owned();
+    match error {
+        ParquetError::External(source) => match source.downcast::<io::Error>() {
+            Ok(source) => ReadError::Io { path, source: *source },
+            Err(other) => ReadError::Parquet { path, source: ParquetError::External(other) },
+        },
+        source => ReadError::Parquet { path, source },
+    }
+}
