@@ -2,5 +2,14 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod publishing;
+mod helper;
 mod rows;
+mod shop;
+
+mod damage;
+mod disk_full;
+mod duckdb;
+mod killed;
+mod lookup;
+mod publishing;
+mod two_at_once;
