@@ -5,6 +5,45 @@
 //!
 //! What it does not do: no computing, no deleting of snapshots, no logging beyond what it removes or waits for. It
 //! knows one store, the local disk, and one catalog, a file in the warehouse folder.
+//!
+//! ```
+//! use std::time::{Duration, SystemTime};
+//!
+//! use arrow::record_batch::RecordBatch;
+//! use warehouse::ddl::{Ddl, Naming};
+//! use warehouse::local_catalog::LocalCatalog;
+//! use warehouse::parquet_file::WriteOptions;
+//! use warehouse::publish::{Publication, PublicationOptions};
+//! use warehouse::run_id::RunId;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let warehouse = folder.path().to_str().ok_or("no text")?;
+//! let ddl = Ddl::load(&Naming::new("default", "", warehouse)?)?;
+//! let catalog = LocalCatalog::new(warehouse);
+//! let publication = Publication::begin(
+//!     &catalog,
+//!     &ddl.tables,
+//!     &ddl.views,
+//!     RunId::new(SystemTime::now()),
+//!     "2011-12-10".parse()?,
+//!     &PublicationOptions {
+//!         lock_wait: Duration::from_secs(600),
+//!         keep_old_runs: Duration::from_secs(86_400),
+//!     },
+//! )?;
+//! let mut written = Vec::new();
+//! for table in &ddl.tables {
+//!     let mut writer = publication.table_writer(table, WriteOptions::default())?;
+//!     writer.write(&RecordBatch::new_empty(table.arrow_schema()))?;
+//!     written.push(writer.finish()?);
+//! }
+//! let published = publication.publish(written)?;
+//! assert_eq!(published.current_snapshot.as_str(), "2011-12-10");
+//! assert!(catalog.load()?.resolve_view("default.ecom_user_segments_current").is_some());
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod ddl;
 pub mod schema;

@@ -1,6 +1,6 @@
 //! Writes one Parquet file that Hive 3.1, Hive 4, Spark, Trino and DuckDB read alike.
 //!
-//! - Timestamps are INT96 and decimals FIXED_LEN_BYTE_ARRAY: see [`leaf_schema`] and [`int96`].
+//! - Timestamps are INT96 and decimals FIXED_LEN_BYTE_ARRAY; why is said in `parquet_file/leaf_schema.rs`.
 //! - `created_by` stays that of the library. One that starts with `parquet-mr` makes Hive shift INT96 timestamps by
 //!   the zone of the JVM (`hive.parquet.timestamp.skip.conversion`).
 //! - Statistics are exact: text is not shortened in them, and INT96 has none, because readers disagree on its order.

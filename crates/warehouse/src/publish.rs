@@ -8,7 +8,7 @@
 //! # Protocol
 //! 1. *Lock.* One publication at a time per warehouse. The operating system releases the lock with the process.
 //! 2. *Tables.* Missing ones are created, present ones are held against their definition.
-//! 3. *Sweep.* What killed runs left is removed, and what was replaced long enough ago ([`sweep`]).
+//! 3. *Sweep.* What killed runs left is removed, and what was replaced long enough ago (`publish/sweep.rs`).
 //! 4. *Write.* Each table's files go to `<table>/_runs/<run id>/`, a directory that this run alone writes. Each file,
 //!    then `_SUCCESS`, then the directory is brought to the disk.
 //! 5. *Publish.* The partitions are pointed at these directories and the views at the newest snapshot, in one atomic

@@ -98,6 +98,19 @@ fn every_file_of_the_folder_is_compiled_in() {
     assert_eq!(on_disk, FILES.map(|(name, _)| name));
 }
 
+/// Beeline splits a script at semicolons and counts quotes before it drops comments.
+#[test]
+fn comment_lines_do_not_confuse_beeline() {
+    for (name, sql) in FILES {
+        for line in sql.lines().filter(|line| line.contains("--")) {
+            assert!(
+                line.starts_with("-- ") && !line.contains(['\'', '"', ';', '`']),
+                "{name}: {line}"
+            );
+        }
+    }
+}
+
 #[test]
 fn loads_in_well_under_5_ms() {
     // The best of several, so that a busy machine does not fail the test; the build here is not even optimised.
