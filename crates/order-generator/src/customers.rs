@@ -16,7 +16,7 @@ const FIRST_ID: u64 = 12_346;
 /// What kind of customer it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CustomerKind {
-    /// A few percent: orders every other week or more, in large quantities, until the end.
+    /// A few percent: orders every third week or more, in large quantities, until the end.
     Vip,
     /// Orders every other month or more, until the end.
     Loyal,
@@ -92,6 +92,10 @@ const ALL_COUNTRIES: u64 = {
     sum
 };
 
+/// Regular orders of a VIP and of a loyal customer.
+const VIP_ROUNDS: f64 = 16.0;
+const LOYAL_ROUNDS: f64 = 5.0;
+
 pub(crate) const HOME: &str = "United Kingdom";
 
 /// The customers of a generated file, a pure function of seed and number.
@@ -114,7 +118,7 @@ impl Customers {
         let count = count.max(1);
         let part = |share: f64| ((f64::from(count) * share) as u32).max(1);
         let (vip, new, churn) =
-            if count < 4 { (0, 0, 0) } else { (part(0.04), part(0.28), part(0.42)) };
+            if count < 4 { (0, 0, 0) } else { (part(0.06), part(0.29), part(0.41)) };
         let n = u64::from(count);
         // A step near the golden section, moved until it visits every id exactly once.
         let mut factor = (n * 618 / 1000).max(1);
@@ -169,7 +173,7 @@ impl Customers {
 
     /// A VIP or loyal customer who orders beyond the regular: low indices far more often.
     pub(crate) fn extra_buyer(&self, random: &mut Random) -> u32 {
-        let kind = if random.chance(0.35) { CustomerKind::Vip } else { CustomerKind::Loyal };
+        let kind = if random.chance(0.5) { CustomerKind::Vip } else { CustomerKind::Loyal };
         let mut range = self.of_kind(kind);
         if range.is_empty() {
             range = self.of_kind(CustomerKind::Loyal);
@@ -183,8 +187,8 @@ impl Customers {
         let size = |kind| f64::from(self.of_kind(kind).end - self.of_kind(kind).start);
         let (vip, loyal) = (size(CustomerKind::Vip), size(CustomerKind::Loyal));
         let seldom = 1.5 * size(CustomerKind::New) + 1.7 * size(CustomerKind::ChurnRisk);
-        // With the default number of customers all rounds fit; with more, regulars order less.
-        let room = (0.9 * orders - seldom) / (18.0 * vip + 6.0 * loyal);
+        // With the default number of customers all rounds fit; with more, these order less.
+        let room = (0.9 * orders - seldom) / (VIP_ROUNDS * vip + LOYAL_ROUNDS * loyal);
         let rounds = |most: f64, least: u64| ((most * room.clamp(0.0, 1.0)) as u64).max(least);
         let over = |kind, from: f64, to: f64, every: u64, rounds: u64| {
             let range = self.of_kind(kind);
@@ -193,8 +197,8 @@ impl Customers {
         };
         use CustomerKind::{ChurnRisk, Loyal, New, Vip};
         vec![
-            over(Vip, 0.0, 1.0, 1, rounds(18.0, 4)),
-            over(Loyal, 0.0, 1.0, 1, rounds(6.0, 2)),
+            over(Vip, 0.0, 1.0, 1, rounds(VIP_ROUNDS, 4)),
+            over(Loyal, 0.0, 1.0, 1, rounds(LOYAL_ROUNDS, 2)),
             over(New, 0.66, 1.0, 1, 1),
             over(New, 0.74, 1.0, 2, 1),
             over(ChurnRisk, 0.0, 0.38, 1, 1),

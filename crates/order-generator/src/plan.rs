@@ -221,7 +221,7 @@ impl Planner<'_> {
         let mut sizes: Vec<f64> = Vec::with_capacity(self.orders);
         for invoice in &self.invoices {
             let InvoiceKind::Order(kind) = invoice.kind else { continue };
-            sizes.push(quantile(&ORDER_LINES, self.random.unit()) * basket(kind));
+            sizes.push(basket(kind, self.random.unit()));
         }
         for (invoice, lines) in self.invoices.iter_mut().zip(fit(&sizes, lines, self.random)) {
             invoice.lines = lines;
@@ -289,13 +289,16 @@ impl Planner<'_> {
     }
 }
 
-/// How large the orders of a kind of customers are.
-fn basket(kind: CustomerKind) -> f64 {
+/// How large an order is, by kind of customer and share of orders that are smaller. Who orders
+/// once or twice takes a basket of middle size: one order is all there is to tell such a customer
+/// by, where the many orders of the others even out.
+fn basket(kind: CustomerKind, share: f64) -> f64 {
     match kind {
-        CustomerKind::Vip => 1.4,
-        CustomerKind::Loyal => 1.0,
-        CustomerKind::New => 0.85,
-        CustomerKind::ChurnRisk => 0.75,
+        CustomerKind::Vip => 1.4 * quantile(&ORDER_LINES, share),
+        CustomerKind::Loyal => quantile(&ORDER_LINES, share),
+        CustomerKind::New | CustomerKind::ChurnRisk => {
+            0.9 * quantile(&ORDER_LINES, 0.4 + 0.45 * share)
+        }
     }
 }
 

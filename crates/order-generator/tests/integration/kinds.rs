@@ -14,8 +14,15 @@ struct Customer {
     monetary: f64,
 }
 
-/// Mean recency (days), frequency and monetary value by kind, and customers without orders.
-fn means(config: &GeneratorConfig) -> (HashMap<CustomerKind, [f64; 3]>, usize) {
+/// What k-means sees of a customer.
+struct Seen {
+    kind: CustomerKind,
+    /// Recency in days, frequency, monetary value.
+    rfm: [f64; 3],
+}
+
+/// The customers who ordered, with the kind they were made as.
+fn customers(config: &GeneratorConfig) -> Vec<Seen> {
     let mut buyers: HashMap<i64, Customer> = HashMap::new();
     for line in table(config.clone()).lines {
         let kept = clean_line(line.invoice.as_bytes(), line.customer, line.quantity, line.price);
@@ -27,30 +34,105 @@ fn means(config: &GeneratorConfig) -> (HashMap<CustomerKind, [f64; 3]>, usize) {
         }
     }
     let generator = Generator::new(config.clone()).unwrap();
+    let everybody = generator.customers();
     let snapshot = config.end.next().days();
-    let (mut means, mut absent) = (HashMap::new(), 0);
-    for kind in CustomerKind::ALL {
-        let (mut sum, mut n) = ([0.0; 3], 0.0);
-        for index in generator.customers().of_kind(kind) {
-            let id = generator.customers().customer(index).id;
-            let Some(buyer) = buyers.get(&(id as i64)) else {
-                absent += 1;
-                continue;
-            };
-            let values =
-                [f64::from(snapshot - buyer.last_day), buyer.invoices.len() as f64, buyer.monetary];
-            for (sum, value) in sum.iter_mut().zip(values) {
-                *sum += value;
-            }
-            n += 1.0;
+    (0..everybody.count())
+        .filter_map(|index| {
+            let customer = everybody.customer(index);
+            let buyer = buyers.get(&(customer.id as i64))?;
+            let recency = f64::from(snapshot - buyer.last_day);
+            let rfm = [recency, buyer.invoices.len() as f64, buyer.monetary];
+            Some(Seen { kind: customer.kind, rfm })
+        })
+        .collect()
+}
+
+/// Mean recency, frequency and monetary value by kind.
+fn means(customers: &[Seen]) -> HashMap<CustomerKind, [f64; 3]> {
+    let mean = |kind| {
+        let rfm = customers.iter().filter(|seen| seen.kind == kind).map(|seen| seen.rfm);
+        mean_of(rfm).unwrap()
+    };
+    CustomerKind::ALL.map(|kind| (kind, mean(kind))).into()
+}
+
+fn mean_of(points: impl Iterator<Item = [f64; 3]>) -> Option<[f64; 3]> {
+    let (mut sum, mut n) = ([0.0; 3], 0.0);
+    for point in points {
+        for (sum, value) in sum.iter_mut().zip(point) {
+            *sum += value;
         }
-        means.insert(kind, sum.map(|sum| sum / n));
+        n += 1.0;
     }
-    (means, absent)
+    (n > 0.0).then(|| sum.map(|sum| sum / n))
+}
+
+fn distance(a: &[f64; 3], b: &[f64; 3]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
+}
+
+fn nearest(centres: &[[f64; 3]], point: &[f64; 3]) -> usize {
+    let by_distance = |a: &usize, b: &usize| {
+        distance(&centres[*a], point).total_cmp(&distance(&centres[*b], point))
+    };
+    (0..centres.len()).min_by(by_distance).unwrap()
+}
+
+/// The cluster of each point: Lloyd's k-means, k = 4, the best of 20 starts.
+fn clusters(points: &[[f64; 3]]) -> Vec<usize> {
+    let mut best = (f64::INFINITY, Vec::new());
+    for start in 0..20 {
+        let mut centres: Vec<[f64; 3]> =
+            (0..4).map(|i| points[(start * 7919 + i * 104_729) % points.len()]).collect();
+        let mut found = Vec::new();
+        for _ in 0..40 {
+            found = points.iter().map(|point| nearest(&centres, point)).collect::<Vec<_>>();
+            for (index, centre) in centres.iter_mut().enumerate() {
+                let own = points.iter().zip(&found).filter(|(_, cluster)| **cluster == index);
+                *centre = mean_of(own.map(|(point, _)| *point)).unwrap_or(*centre);
+            }
+        }
+        let inertia =
+            points.iter().zip(&found).map(|(point, c)| distance(point, &centres[*c])).sum();
+        if inertia < best.0 {
+            best = (inertia, found);
+        }
+    }
+    best.1
+}
+
+/// `log1p`, then mean 0 and deviation 1, as the batch layer does.
+fn standardised(customers: &[Seen]) -> Vec<[f64; 3]> {
+    let logs: Vec<[f64; 3]> = customers.iter().map(|seen| seen.rfm.map(f64::ln_1p)).collect();
+    let mean = mean_of(logs.iter().copied()).unwrap();
+    let variance = mean_of(
+        logs.iter().map(|log| std::array::from_fn(|i| (log[i] - mean[i]) * (log[i] - mean[i]))),
+    )
+    .unwrap();
+    let scale = |log: &[f64; 3]| std::array::from_fn(|i| (log[i] - mean[i]) / variance[i].sqrt());
+    logs.iter().map(scale).collect()
+}
+
+/// Share of customers whose cluster is that of most of their kind.
+fn check_found(config: &GeneratorConfig, at_least: f64) {
+    let customers = customers(config);
+    let clusters = clusters(&standardised(&customers));
+    let (mut taken, mut right) = (HashSet::new(), 0);
+    for kind in CustomerKind::ALL {
+        let mut counts = [0; 4];
+        for (seen, cluster) in customers.iter().zip(&clusters) {
+            counts[*cluster] += u64::from(seen.kind == kind);
+        }
+        let (cluster, count) = counts.into_iter().enumerate().max_by_key(|&(_, n)| n).unwrap();
+        assert!(taken.insert(cluster), "{kind:?} has no cluster of its own: {counts:?}");
+        right += count;
+    }
+    let share = right as f64 / customers.len() as f64;
+    assert!(share >= at_least, "{share}");
 }
 
 fn check_separate(config: &GeneratorConfig) -> HashMap<CustomerKind, [f64; 3]> {
-    let (means, _) = means(config);
+    let means = means(&customers(config));
     let [vip, loyal, new, churn] = CustomerKind::ALL.map(|kind| means[&kind]);
     let (r, f, m) = (0, 1, 2);
     assert!(churn[r] > 3.0 * new[r] && churn[r] > 3.0 * loyal[r], "{means:?}");
@@ -83,6 +165,15 @@ fn so_has_a_small_file_and_another_period() {
 
 #[test]
 fn every_customer_orders() {
-    let (_, absent) = means(&GeneratorConfig::default());
-    assert_eq!(absent, 0);
+    let config = GeneratorConfig::default();
+    assert_eq!(customers(&config).len() as u64, config.customer_count());
+}
+
+#[test]
+fn k_means_finds_the_kinds() {
+    check_found(&GeneratorConfig::default(), 0.97);
+    for seed in [1, 2] {
+        let config = GeneratorConfig { lines: 100_000, seed, ..GeneratorConfig::default() };
+        check_found(&config, 0.95);
+    }
 }
