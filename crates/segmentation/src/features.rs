@@ -102,8 +102,11 @@ mod tests {
             monetary: &[0.5, 5.0, 1e9],
         };
         let features = Features::new(customers);
-        let back: Vec<Point> = features.rows().iter().map(|&point| features.unscale(point)).collect();
-        for (row, expected) in back.iter().zip([[1.0, 7.0, 0.5], [10.0, 7.0, 5.0], [100.0, 7.0, 1e9]]) {
+        let back: Vec<Point> =
+            features.rows().iter().map(|&point| features.unscale(point)).collect();
+        for (row, expected) in
+            back.iter().zip([[1.0, 7.0, 0.5], [10.0, 7.0, 5.0], [100.0, 7.0, 1e9]])
+        {
             for (found, expected) in row.iter().zip(expected) {
                 assert!((found - expected).abs() < 1e-6 * expected, "{found} {expected}");
             }

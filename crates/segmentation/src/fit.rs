@@ -77,7 +77,9 @@ pub enum SegmentationError {
         found: usize,
     },
     /// A segment came out without a customer.
-    #[error("k-means left a segment without customers; the data has fewer than {k} groups, give a smaller k")]
+    #[error(
+        "k-means left a segment without customers; the data has fewer than {k} groups, give a smaller k"
+    )]
     EmptySegment {
         /// Segments asked for.
         k: usize,
@@ -121,8 +123,10 @@ pub fn segment(
         return Err(SegmentationError::EmptySegment { k: settings.k });
     }
     let silhouette = silhouette(points, &segment_of, settings.k);
-    let segments = named.into_iter().map(|(scaled, name)| {
-        Segment { name, centroid: features.unscale(scaled), scaled }
+    let segments = named.into_iter().map(|(scaled, name)| Segment {
+        name,
+        centroid: features.unscale(scaled),
+        scaled,
     });
     Ok(Segmentation { segments: segments.collect(), segment_of, distance, inertia, silhouette })
 }
@@ -205,7 +209,9 @@ mod tests {
     fn shop(n: usize, seed: u64) -> (Vec<i32>, Vec<i64>, Vec<f64>) {
         let mut state = seed | 1;
         let mut draw = |below: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) % below
         };
         let (mut recency, mut frequency, mut monetary) = (vec![], vec![], vec![]);
@@ -224,8 +230,7 @@ mod tests {
     }
 
     fn segment_shop(shop: &(Vec<i32>, Vec<i64>, Vec<f64>), settings: &Settings) -> Segmentation {
-        let customers =
-            Customers { recency_days: &shop.0, frequency: &shop.1, monetary: &shop.2 };
+        let customers = Customers { recency_days: &shop.0, frequency: &shop.1, monetary: &shop.2 };
         segment(customers, settings).unwrap()
     }
 

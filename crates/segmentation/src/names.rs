@@ -38,8 +38,7 @@ pub(crate) fn name_clusters(mut centroids: Vec<Point>) -> Vec<(Point, String)> {
 
 fn take_highest(centroids: &mut Vec<Point>, dimension: usize) -> Option<Point> {
     let indexes = 0..centroids.len();
-    let highest =
-        indexes.max_by(|&a, &b| compare(&centroids[a], &centroids[b], dimension))?;
+    let highest = indexes.max_by(|&a, &b| compare(&centroids[a], &centroids[b], dimension))?;
     Some(centroids.remove(highest))
 }
 

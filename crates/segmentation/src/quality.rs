@@ -97,9 +97,8 @@ mod tests {
     use super::*;
 
     fn naive(points: &[Point], cluster_of: &[u32], k: u32) -> f64 {
-        let distance = |a: &Point, b: &Point| {
-            a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>()
-        };
+        let distance =
+            |a: &Point, b: &Point| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
         let mut total = 0.0;
         for (i, point) in points.iter().enumerate() {
             let mean = |cluster: u32| {
@@ -110,10 +109,8 @@ mod tests {
                 (!others.is_empty()).then(|| others.iter().sum::<f64>() / others.len() as f64)
             };
             let own = mean(cluster_of[i]);
-            let other = (0..k)
-                .filter(|&c| c != cluster_of[i])
-                .filter_map(mean)
-                .min_by(f64::total_cmp);
+            let other =
+                (0..k).filter(|&c| c != cluster_of[i]).filter_map(mean).min_by(f64::total_cmp);
             if let (Some(own), Some(other)) = (own, other)
                 && own.max(other) > 0.0
             {

@@ -1,0 +1,107 @@
+//! The run report: everything a run can say about itself, as JSON, for people and for monitoring.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+/// Money and ids are texts: exact decimals and 64-bit integers exceed what many JSON readers keep.
+#[derive(Debug, Serialize)]
+pub(crate) struct RunReport {
+    pub run_id: String,
+    pub version: &'static str,
+    pub input: String,
+    pub files: Vec<File>,
+    pub snapshot_date: String,
+    pub rows: Rows,
+    pub customers: u64,
+    pub orders: u64,
+    pub revenue: String,
+    pub clustering: Clustering,
+    pub segments: Vec<Segment>,
+    pub warehouse: Option<String>,
+    pub tables: Vec<Table>,
+    pub views: Vec<String>,
+    /// What the views show now.
+    pub current_snapshot: Option<String>,
+    pub seconds: Vec<Seconds>,
+    pub total_seconds: f64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct File {
+    pub path: PathBuf,
+    pub bytes: u64,
+    pub rows: u64,
+    pub rejected: u64,
+    pub date_format: Option<&'static str>,
+    pub rejects_file: Option<PathBuf>,
+}
+
+/// `read` = `kept` + `duplicates` + `after_snapshot` + all `rejected`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Rows {
+    pub read: u64,
+    pub kept: u64,
+    pub duplicates: u64,
+    pub after_snapshot: u64,
+    pub rejected: Vec<Rejected>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Rejected {
+    pub reason: &'static str,
+    pub rows: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Clustering {
+    pub k: usize,
+    pub seed: u64,
+    pub inertia: f64,
+    pub silhouette: f64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Segment {
+    pub segment_id: usize,
+    pub segment: String,
+    pub customers: u64,
+    pub share: f64,
+    pub revenue: String,
+    pub revenue_share: f64,
+    pub avg_recency_days: f64,
+    pub avg_frequency: f64,
+    pub avg_monetary: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Table {
+    pub name: String,
+    pub location: String,
+    pub rows: u64,
+    pub bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Seconds {
+    pub step: String,
+    pub seconds: f64,
+}
+
+impl RunReport {
+    /// Writes the report, whole or not at all.
+    pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
+        let what = || format!("writing the run report {path:?}");
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder).with_context(what)?;
+        }
+        let mut text = serde_json::to_string_pretty(self).with_context(what)?;
+        text.push('\n');
+        let mut unfinished = path.as_os_str().to_owned();
+        unfinished.push(".tmp");
+        fs::write(&unfinished, text).with_context(what)?;
+        fs::rename(&unfinished, path).with_context(what)
+    }
+}
