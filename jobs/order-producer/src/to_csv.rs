@@ -119,7 +119,7 @@ fn write(
 
 fn result_line(summary: &Summary, bytes: u64, seconds: f64) -> String {
     let mut line = format!(
-        "{} lines, {} invoices, {} customers, {} of text in {seconds:.2} s, {}/s",
+        "{} lines, {} invoices, {} customers, {} of text, {}/s",
         thousands(summary.lines),
         thousands(summary.invoices),
         thousands(summary.customers),

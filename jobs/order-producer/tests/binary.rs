@@ -85,7 +85,8 @@ fn a_run_says_what_it_made_in_one_line() {
         "20,000 lines, ",
         " invoices, ",
         " customers, ",
-        " MB of text in ",
+        " seconds=",
+        " MB of text, ",
         " malformed lines",
     ] {
         assert!(text.contains(part), "{part}: {text}");

@@ -1,5 +1,7 @@
 //! A slow and plain reader of generated files.
 
+use std::sync::LazyLock;
+
 use order_generator::{Generator, GeneratorConfig, HEADER, Summary};
 use order_model::{Date, DateFormat, Money, Timestamp};
 
@@ -25,12 +27,11 @@ impl Line {
         let fields = split(text)?;
         let [invoice, code, description, quantity, at, price, customer, country] =
             fields.try_into().ok()?;
-        let format = DateFormat::detect([b"12/13/2010 8:26".as_slice()])?;
         let customer: Option<i64> =
             if customer.is_empty() { None } else { Some(customer.parse().ok()?) };
         Some(Self {
             quantity: quantity.parse().ok()?,
-            at: format.parse(at.as_bytes())?,
+            at: DateFormat::MonthFirst.parse(at.as_bytes())?,
             price: Money::parse(price.as_bytes()).ok()?,
             customer,
             invoice,
@@ -65,6 +66,9 @@ pub(crate) fn table(config: GeneratorConfig) -> Table {
     }
     Table { lines, malformed, summary }
 }
+
+/// The file of the default configuration, parsed once for all tests.
+pub(crate) static DEFAULT: LazyLock<Table> = LazyLock::new(|| table(GeneratorConfig::default()));
 
 /// The data lines without their line ends.
 pub(crate) fn rows(csv: &[u8]) -> impl Iterator<Item = &[u8]> {
