@@ -9,9 +9,10 @@ use crate::config::{Dirt, GeneratorConfig, GeneratorError};
 use crate::customers::{Customers, Stream};
 use crate::plan::{InvoiceKind, Part, PlannedInvoice, expected_orders, most_invoices, plan};
 use crate::random::{Random, Threshold};
-use crate::render::{LineRates, Renderer, Tables};
+use crate::render::{LineRates, Renderer};
 use crate::seasons::Seasons;
 use crate::summary::Summary;
+use crate::tables::Tables;
 
 /// The header line of a file.
 pub const HEADER: &[u8] =

@@ -32,6 +32,7 @@ mod random;
 mod render;
 mod seasons;
 mod summary;
+mod tables;
 mod words;
 
 pub use config::{Dirt, GeneratorConfig, GeneratorError};
