@@ -17,6 +17,7 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::functions_aggregate::expr_fn::{count, max, sum};
 use datafusion::logical_expr::{Expr, lit};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::TryStreamExt;
 use job_kit::progress::Step;
@@ -39,6 +40,8 @@ pub(crate) struct Resources<'a> {
 pub(crate) struct Aggregated {
     pub customers: Customers,
     pub lines: u64,
+    /// Bytes that did not fit the memory and went to disk.
+    pub spilled_bytes: u64,
 }
 
 /// Reads the whole scan and adds it up. With `whole_lines` (see [`order_csv::ScanOptions`]) equal lines count once.
@@ -51,7 +54,9 @@ pub(crate) async fn aggregate(
     let context = session(resources)?;
     let runs = order_runs(scan, whole_lines, resources.threads, step)?;
     let plan = customers_plan(context.read_table(Arc::new(runs))?, whole_lines)?;
-    let streams = plan.execute_stream_partitioned().await?;
+    let task_context = Arc::new(plan.task_ctx());
+    let plan = plan.create_physical_plan().await?;
+    let streams = execute_stream_partitioned(Arc::clone(&plan), task_context)?;
     let mut tasks = Vec::with_capacity(streams.len());
     for stream in streams {
         tasks.push(tokio::spawn(stream.try_collect::<Vec<RecordBatch>>()));
@@ -65,7 +70,13 @@ pub(crate) async fn aggregate(
         }
     }
     customers.sort_by_id();
-    Ok(Aggregated { customers, lines })
+    Ok(Aggregated { customers, lines, spilled_bytes: spilled_bytes(plan.as_ref()) })
+}
+
+/// Bytes that the operators of a plan wrote to disk.
+fn spilled_bytes(plan: &dyn ExecutionPlan) -> u64 {
+    let own = plan.metrics().and_then(|metrics| metrics.spilled_bytes()).unwrap_or(0) as u64;
+    own + plan.children().into_iter().map(|child| spilled_bytes(child.as_ref())).sum::<u64>()
 }
 
 fn session(resources: &Resources<'_>) -> anyhow::Result<SessionContext> {

@@ -234,6 +234,7 @@ fn report(
         tables: Vec::new(),
         views: Vec::new(),
         current_snapshot: None,
+        spilled_bytes: aggregated.spilled_bytes,
         seconds: Vec::new(),
         total_seconds: 0.0,
     }

@@ -25,6 +25,8 @@ pub(crate) struct RunReport {
     pub views: Vec<String>,
     /// What the views show now.
     pub current_snapshot: Option<String>,
+    /// Bytes that the aggregation spilled to disk.
+    pub spilled_bytes: u64,
     pub seconds: Vec<Seconds>,
     pub total_seconds: f64,
 }

@@ -111,7 +111,8 @@ pub(crate) fn keep_own_sections(mut layer: Layer, own: &[&str]) -> Result<Layer,
     Ok(layer)
 }
 
-/// The setting of an `RFM_` variable; `None` if it addresses another job's section.
+/// The setting of an `RFM_` variable; `None` if it addresses another job's section, or if it has neither a double underscore
+/// nor the name of a section: then it is somebody else's variable (`RFM_HOME`), not a setting with a typing error.
 pub(crate) fn from_env(
     prefix: &str,
     name: &OsStr,
@@ -127,6 +128,12 @@ pub(crate) fn from_env(
         .map(str::to_ascii_lowercase)
         .collect();
     let section = path.first().map_or("", String::as_str);
+    let begins_with_section = |name: &str| {
+        SECTIONS.iter().any(|known| name.strip_prefix(known).is_some_and(|r| r.starts_with('_')))
+    };
+    if path.len() == 1 && !SECTIONS.contains(&section) && !begins_with_section(section) {
+        return Ok(None);
+    }
     if !SECTIONS.contains(&section) {
         return Err(unknown_section(&origin, section));
     }

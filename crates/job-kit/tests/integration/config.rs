@@ -122,7 +122,8 @@ fn each_layer_overrides_the_one_before() {
 #[test]
 fn one_file_serves_every_job() {
     let file = "[dashboard]\nlisten = \"x\"\n[producer]\nno_such = 1\n[batch]\nk = 5";
-    let env = [("RFM_STREAMING__TOPIC", "orders"), ("PATH", "/bin"), ("RFMX", "1")];
+    let env =
+        [("RFM_STREAMING__TOPIC", "orders"), ("PATH", "/bin"), ("RFMX", "1"), ("RFM_HOME", "/opt")];
     let config = Given { file, env: &env, ..Given::default() }.load().unwrap();
     assert_eq!(config.batch.k, 5);
 }
@@ -235,6 +236,12 @@ fn mistakes_in_the_environment_name_the_variable() {
         "RFM_BACH__K",
         "1",
         "environment variable RFM_BACH__K: unknown section \"bach\"; the sections are warehouse, \
+         catalog, batch, producer, streaming, dashboard",
+    );
+    check_env(
+        "RFM_BATCH_K",
+        "1",
+        "environment variable RFM_BATCH_K: unknown section \"batch_k\"; the sections are warehouse, \
          catalog, batch, producer, streaming, dashboard",
     );
     check_env(
