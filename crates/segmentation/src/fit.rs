@@ -3,7 +3,8 @@
 use linfa::DatasetBase;
 use linfa::traits::Fit;
 use linfa_clustering::{KMeans, KMeansError, KMeansInit, KMeansParamsError};
-use ndarray::{Array2, ArrayView2, Axis, s};
+use linfa_nn::distance::Distance;
+use ndarray::{Array2, ArrayView, ArrayView2, Axis, Dimension, s};
 use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
 use thiserror::Error;
@@ -174,13 +175,42 @@ fn fit(
     runs: usize,
 ) -> Result<Array2<f64>, SegmentationError> {
     let rng = Xoshiro256Plus::seed_from_u64(settings.seed);
-    let params = KMeans::params_with_rng(settings.k, rng)
+    let params = KMeans::params_with(settings.k, rng, Euclidean)
         .init_method(start)
         .n_runs(runs)
         .max_n_iterations(settings.max_iterations)
         .tolerance(settings.tolerance);
     let params = linfa::ParamGuard::check(params)?;
     Ok(params.fit(&DatasetBase::from(points))?.centroids().clone())
+}
+
+/// Euclidean distance, as `linfa_nn::distance::L2Dist` has it, in a form that the compiler can inline: three dimensions are too few to
+/// pay for calls. Halves the time of k-means.
+#[derive(Clone, Debug, PartialEq)]
+struct Euclidean;
+
+impl Distance<f64> for Euclidean {
+    #[inline]
+    fn distance<D: Dimension>(&self, a: ArrayView<'_, f64, D>, b: ArrayView<'_, f64, D>) -> f64 {
+        self.rdistance(a, b).sqrt()
+    }
+
+    /// Its square: the order of distances, without the root.
+    #[inline]
+    fn rdistance<D: Dimension>(&self, a: ArrayView<'_, f64, D>, b: ArrayView<'_, f64, D>) -> f64 {
+        match (a.as_slice(), b.as_slice()) {
+            (Some(a), Some(b)) => a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum(),
+            _ => a.iter().zip(&b).map(|(a, b)| (a - b) * (a - b)).sum(),
+        }
+    }
+
+    fn rdist_to_dist(&self, squared: f64) -> f64 {
+        squared.sqrt()
+    }
+
+    fn dist_to_rdist(&self, distance: f64) -> f64 {
+        distance * distance
+    }
 }
 
 /// The nearest centroid (the first of equally near ones) and the squared distance to it.
