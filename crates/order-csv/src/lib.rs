@@ -42,6 +42,6 @@ pub use boundaries::{Boundaries, find_boundaries, find_boundaries_portable};
 pub use error::CsvError;
 pub use input::{InputFile, resolve};
 pub use rejects::KeepRejects;
-pub use runs::{AMOUNT_PRECISION, last_seen_key, schema, split_last_seen_key};
+pub use runs::{schema, split_last_seen_key};
 pub use scan::{FileSummary, OrderScan, ScanOptions, ScanSummary};
 pub use worker::ScanWorker;

@@ -11,7 +11,7 @@ use arrow::error::ArrowError;
 use order_model::{Money, Timestamp};
 
 /// Decimal digits of a run's amount: a run of 10^8 lines of the largest allowed amount fits.
-pub const AMOUNT_PRECISION: u8 = 28;
+const AMOUNT_PRECISION: u8 = 28;
 
 static RUNS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(columns())));
 static LINES: LazyLock<SchemaRef> = LazyLock::new(|| {
@@ -28,7 +28,7 @@ static LINES: LazyLock<SchemaRef> = LazyLock::new(|| {
 /// | `invoice` | Utf8View | |
 /// | `amount` | Decimal128(28,4) | sum of quantity x unit price |
 /// | `lines` | Int64 | order lines in the run |
-/// | `last_seen` | Binary | [`last_seen_key`] of the latest line |
+/// | `last_seen` | Binary | instant and country of the latest line, see [`split_last_seen_key`] |
 /// | `line` | Binary | only with `whole_lines`: the line's bytes; each run is then a single line |
 pub fn schema(whole_lines: bool) -> SchemaRef {
     Arc::clone(if whole_lines { &LINES } else { &RUNS })
@@ -48,13 +48,14 @@ fn columns() -> Vec<Field> {
 ///
 /// Eight bytes of the instant (big-endian, microseconds, sign bit turned), then the country. Of two countries at the
 /// same microsecond the one later in byte order wins: an arbitrary rule, but one that does not depend on the order of rows.
-pub fn last_seen_key(instant: Timestamp, country: &[u8], key: &mut Vec<u8>) {
+fn last_seen_key(instant: Timestamp, country: &[u8], key: &mut Vec<u8>) {
     key.clear();
     key.extend_from_slice(&(instant.micros() ^ i64::MIN).to_be_bytes());
     key.extend_from_slice(country);
 }
 
-/// Takes a [`last_seen_key`] apart; `None` if it is not one.
+/// Takes a `last_seen` key apart: eight bytes of the instant, then the country, so that the greatest key is the latest order. `None` if
+/// it is not such a key.
 pub fn split_last_seen_key(key: &[u8]) -> Option<(Timestamp, &str)> {
     let (instant, country) = key.split_first_chunk()?;
     let instant = Timestamp::from_micros(i64::from_be_bytes(*instant) ^ i64::MIN);

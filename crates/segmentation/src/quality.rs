@@ -1,6 +1,6 @@
 //! How good a clustering is, and which k to take.
 
-use crate::features::{Customers, DIMENSIONS, Features, Point};
+use crate::features::{Customers, Features, Point};
 use crate::fit::{SegmentationError, Settings, nearest, run};
 
 /// Quality of the best clustering found with k segments.
@@ -69,10 +69,7 @@ pub(crate) fn silhouette(points: &[Point], cluster_of: &[u32], k: usize) -> f64 
         let mut to_other = f64::INFINITY;
         let mut alone = false;
         for (cluster, sums) in sums.iter().enumerate().filter(|(_, sums)| sums.points > 0.0) {
-            let mut cross = 0.0;
-            for dimension in 0..DIMENSIONS {
-                cross += point[dimension] * sums.coordinates[dimension];
-            }
+            let cross: f64 = point.iter().zip(sums.coordinates).map(|(x, sum)| x * sum).sum();
             let mean = own_square + sums.squares / sums.points - 2.0 * cross / sums.points;
             if cluster == own as usize {
                 alone = sums.points <= 1.0;
