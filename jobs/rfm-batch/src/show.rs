@@ -3,7 +3,8 @@
 use std::io::{self, Write as _};
 
 use anyhow::{Context as _, bail};
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Float64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use job_kit::exit::UsageError;
 use job_kit::format::{Column, Table, thousands};
@@ -65,7 +66,7 @@ impl Catalog {
             let schema = batch.schema();
             let printed = printed.get_or_insert_with(|| {
                 Table::new(schema.fields().iter().map(|field| {
-                    let text = field.data_type() == &arrow::datatypes::DataType::Utf8;
+                    let text = field.data_type() == &DataType::Utf8;
                     let name = field.name().as_str();
                     if text { Column::left(name) } else { Column::right(name) }
                 }))
@@ -160,11 +161,14 @@ fn date_of(partition: &Partition) -> &str {
     partition.values.first().and_then(Option::as_deref).unwrap_or("-")
 }
 
-/// A row as text, money to the last digit.
+/// A row as text: money to the last digit, floating-point numbers to the fourth decimal.
 fn cells(batch: &RecordBatch, row: usize) -> anyhow::Result<Vec<String>> {
     let options = FormatOptions::default().with_timestamp_format(Some("%Y-%m-%d %H:%M:%S"));
-    let cell = |column| -> anyhow::Result<String> {
+    let cell = |column: &ArrayRef| -> anyhow::Result<String> {
+        if let Some(numbers) = column.as_primitive_opt::<Float64Type>() {
+            return Ok(format!("{:.4}", numbers.value(row)));
+        }
         Ok(ArrayFormatter::try_new(column, &options)?.value(row).try_to_string()?)
     };
-    batch.columns().iter().map(|column| cell(column.as_ref())).collect()
+    batch.columns().iter().map(cell).collect()
 }
