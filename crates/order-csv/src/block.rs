@@ -61,6 +61,27 @@ impl Block {
     }
 }
 
+/// Length of a line that is not held in memory, without its line end.
+struct LineLength {
+    bytes: u64,
+    last: Option<u8>,
+}
+
+impl LineLength {
+    fn new(beginning: &[u8]) -> LineLength {
+        LineLength { bytes: beginning.len() as u64, last: beginning.last().copied() }
+    }
+
+    fn add(&mut self, more: &[u8]) {
+        self.bytes += more.len() as u64;
+        self.last = more.last().copied().or(self.last);
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes - u64::from(self.last == Some(b'\r'))
+    }
+}
+
 /// A file that is cut at fixed positions.
 #[derive(Debug)]
 pub(crate) struct PlainFile {
@@ -132,10 +153,10 @@ impl PlainFile {
                 return Ok(());
             }
             if block.bytes.len() - line > MAX_LINE_BYTES {
-                let read = (block.bytes.len() - line) as u64;
+                let mut length = LineLength::new(&block.bytes[line..]);
                 block.bytes.truncate(line + KEPT_BYTES);
-                let rest = self.skip_line(path, at)?;
-                block.too_long = Some(read + rest);
+                self.skip_line(path, at, &mut length)?;
+                block.too_long = Some(length.bytes());
                 let end = block.bytes.len();
                 block.finish(start, end);
                 return Ok(());
@@ -147,21 +168,21 @@ impl PlainFile {
         Ok(())
     }
 
-    /// Counts the bytes from `at` to the next line feed.
-    fn skip_line(&self, path: &Path, mut at: u64) -> Result<u64, CsvError> {
-        let mut skipped = 0;
+    /// Adds the bytes from `at` to the next line feed to `length`.
+    fn skip_line(&self, path: &Path, mut at: u64, length: &mut LineLength) -> Result<(), CsvError> {
         let mut scratch = Block::default();
         while at < self.size {
             scratch.clear();
             let wanted = (BLOCK_BYTES as u64).min(self.size - at);
             self.fill(path, at, wanted as usize, &mut scratch)?;
-            if let Some(feed) = memchr(b'\n', &scratch.bytes) {
-                return Ok(skipped + feed as u64);
+            let feed = memchr(b'\n', &scratch.bytes);
+            length.add(&scratch.bytes[..feed.unwrap_or(scratch.bytes.len())]);
+            if feed.is_some() {
+                break;
             }
             at += wanted;
-            skipped += wanted;
         }
-        Ok(skipped)
+        Ok(())
     }
 
     /// Appends `len` bytes from position `at` of the file.
@@ -217,9 +238,10 @@ impl GzipFile {
                 return Ok(end > 0);
             }
             if block.bytes.len() > MAX_LINE_BYTES {
-                let read = block.bytes.len() as u64;
+                let mut length = LineLength::new(&block.bytes);
                 block.bytes.truncate(KEPT_BYTES);
-                block.too_long = Some(read + self.skip_line(path)?);
+                self.skip_line(path, &mut length)?;
+                block.too_long = Some(length.bytes());
                 block.finish(0, KEPT_BYTES);
                 return Ok(true);
             }
@@ -231,19 +253,19 @@ impl GzipFile {
         self.ended
     }
 
-    fn skip_line(&mut self, path: &Path) -> Result<u64, CsvError> {
-        let mut skipped = 0;
+    fn skip_line(&mut self, path: &Path, length: &mut LineLength) -> Result<(), CsvError> {
         let mut scratch = Vec::new();
         while !self.ended {
             scratch.clear();
             self.fill(path, BLOCK_BYTES, &mut scratch)?;
-            if let Some(feed) = memchr(b'\n', &scratch) {
+            let feed = memchr(b'\n', &scratch);
+            length.add(&scratch[..feed.unwrap_or(scratch.len())]);
+            if let Some(feed) = feed {
                 self.carry.extend_from_slice(&scratch[feed + 1..]);
-                return Ok(skipped + feed as u64);
+                break;
             }
-            skipped += scratch.len() as u64;
         }
-        Ok(skipped)
+        Ok(())
     }
 
     /// Appends up to `len` decompressed bytes.
