@@ -1,7 +1,7 @@
 //! What must hold for any bytes: the checks behind the fuzz targets, one module a target.
 //!
 //! A check panics when the code under test is wrong. The checks are plain functions, so that the main test suite replays
-//! the corpora in `corpus/` with the stable compiler (`crates/order-csv/tests/fuzz_corpus.rs` includes this file).
+//! the corpora in `corpus/` with the stable compiler (`crates/order-csv/tests/integration/fuzz_corpus.rs` includes this file).
 #![allow(unreachable_pub, reason = "a module of that test as well")]
 
 pub mod boundaries;

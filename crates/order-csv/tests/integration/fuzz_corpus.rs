@@ -11,7 +11,8 @@ fn replay(name: &str, check: fn(&[u8])) {
     let mut replayed = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        println!("{}", path.display());
+        // Shown only if the check fails.
+        eprintln!("{}", path.display());
         check(&std::fs::read(path).unwrap());
         replayed += 1;
     }
