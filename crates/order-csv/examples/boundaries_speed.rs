@@ -7,13 +7,15 @@ use std::time::Instant;
 
 use order_csv::{Boundaries, find_boundaries, find_boundaries_portable};
 
+type Find = fn(&[u8], &mut Boundaries);
+
 /// As the scan has it: a block that stays in the second-level cache.
 const BLOCK: usize = 512 * 1024;
 
 fn main() {
     let data = std::fs::read(std::env::args().nth(1).unwrap()).unwrap();
     let mut boundaries = Boundaries::default();
-    let ways: [(&str, fn(&[u8], &mut Boundaries)); 2] =
+    let ways: [(&str, Find); 2] =
         [("AVX2 where available", find_boundaries), ("portable", find_boundaries_portable)];
     for round in 1..=3 {
         for (name, find) in ways {
