@@ -152,7 +152,8 @@ impl PlainFile {
                 block.finish(start, end);
                 return Ok(());
             }
-            if block.bytes.len() - line > MAX_LINE_BYTES {
+            // One byte more: it may be a carriage return whose line feed is not read yet.
+            if block.bytes.len() - line > MAX_LINE_BYTES + 1 {
                 let mut length = LineLength::new(&block.bytes[line..]);
                 block.bytes.truncate(line + KEPT_BYTES);
                 self.skip_line(path, at, &mut length)?;
@@ -237,7 +238,8 @@ impl GzipFile {
                 block.finish(0, end);
                 return Ok(end > 0);
             }
-            if block.bytes.len() > MAX_LINE_BYTES {
+            // One byte more: it may be a carriage return whose line feed is not read yet.
+            if block.bytes.len() > MAX_LINE_BYTES + 1 {
                 let mut length = LineLength::new(&block.bytes);
                 block.bytes.truncate(KEPT_BYTES);
                 self.skip_line(path, &mut length)?;

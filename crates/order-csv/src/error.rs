@@ -88,6 +88,14 @@ pub enum CsvError {
         /// The file.
         path: PathBuf,
     },
+    /// The header line goes on and on.
+    #[error("{path:?} has a first line of more than {limit} bytes; that is no header")]
+    LongHeader {
+        /// The file.
+        path: PathBuf,
+        /// The longest header that is read.
+        limit: usize,
+    },
     /// A needed column is not in the header.
     #[error("{path:?} has no column {column}; its header line is: {header}")]
     MissingColumn {

@@ -61,6 +61,9 @@ impl OpenedFile {
         };
         let header_bytes = (head.len() - rows.len()) as u64;
         let columns = Columns::read(path, header.strip_suffix(b"\r").unwrap_or(header))?;
+        if rows.is_empty() && head.len() == HEAD_BYTES && head.last() != Some(&b'\n') {
+            return Err(CsvError::LongHeader { path: path.to_owned(), limit: HEAD_BYTES });
+        }
         let date_format = date_format.or_else(|| detect_dates(rows, &columns));
         Ok(OpenedFile { input, gzip, header_bytes, columns, date_format })
     }

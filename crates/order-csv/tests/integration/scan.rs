@@ -279,6 +279,34 @@ fn a_line_longer_than_the_limit_is_one_rejected_row() {
 }
 
 #[test]
+fn a_line_of_exactly_the_limit_counts_wherever_it_is_cut() {
+    const LIMIT: usize = 1024 * 1024;
+    let (start, end) = ("536365,A,", ",6,12/1/2010 8:26,2.55,17850,UK");
+    // Reads end at multiples of 4 KiB and 64 KiB beyond the block: every shift puts another byte of the line end there.
+    for shift in 4_090..4_100 {
+        for (extra, line_end) in [(0, "\r\n"), (0, "\n"), (1, "\r\n"), (1, "\n")] {
+            let filler = "x".repeat(LIMIT + extra - start.len() - end.len());
+            let first = "y".repeat(shift);
+            let content = format!(
+                "{HEADER}\n{first}\n{start}{filler}{end}{line_end}7,A,x,1,12/1/2010 8:26,1.5,42,UK\n"
+            );
+            let (_, summary, _) = scan(&content);
+            assert_eq!(summary.kept, 2 - extra as u64, "{shift} {extra} {line_end:?}");
+            assert_eq!(summary.rows, 3);
+        }
+    }
+}
+
+#[test]
+fn a_header_without_end_is_an_error() {
+    let folder = Folder::new();
+    let input = folder.put("x.csv", HEADER.to_owned() + &",more".repeat(20_000) + "\n1,2\n");
+    let opened = OrderScan::open(resolve(&input).unwrap(), ScanOptions::default());
+    let error = opened.map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("first line of more than 65536 bytes"), "{error}");
+}
+
+#[test]
 fn a_cut_gzip_stream_is_an_error_that_names_the_file() {
     let good = "7,A,x,1,12/1/2010 8:26,1.5,42,UK\n".repeat(50_000);
     let bytes = gzip(format!("{HEADER}\n{good}").as_bytes());
