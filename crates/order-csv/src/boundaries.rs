@@ -60,7 +60,7 @@ impl Boundaries {
         let mut bits = separators;
         let mut at = self.len;
         // Eight slots are written without asking how many of them count: a step of order lines has five to eight
-        // separators, and a loop with an unpredictable end costs more than the idle writes.
+        // separators, and a loop that ends with the last of them is hard to predict (simdjson does the same).
         while bits != 0 {
             if let Some(slots) = self.positions.get_mut(at..at + 8) {
                 for slot in slots {

@@ -1,7 +1,7 @@
 //! Short texts as integers: eight bytes at a time instead of one.
 //!
 //! Fields of an order line are short: nearly all fit two 64-bit words. Comparing words and reading digits within a word
-//! (SWAR) is several times faster than loops over bytes whose lengths no branch predictor can guess.
+//! (SWAR) avoids loops over bytes whose lengths no branch predictor can guess.
 
 use order_model::{Money, MoneyError};
 

@@ -185,7 +185,7 @@ fn fit(
 }
 
 /// Euclidean distance, as `linfa_nn::distance::L2Dist` has it, in a form that the compiler can inline: three dimensions are too few to
-/// pay for calls. Halves the time of k-means.
+/// pay for calls.
 #[derive(Clone, Debug, PartialEq)]
 struct Euclidean;
 

@@ -1,4 +1,4 @@
-//! Customers as columns, one value each, sorted by id: some 50 bytes a customer, so that 10^8 fit one machine.
+//! Customers as columns, one value each, sorted by id: some 50 bytes a customer here, and as much again while they are clustered.
 
 use std::collections::HashMap;
 
