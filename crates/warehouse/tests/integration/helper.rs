@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::shop::{N_ROWS, Shop, ddl, write_and_publish};
+use crate::shop::{LOCK_WAIT, N_ROWS, Shop, ddl, write_and_publish};
 
 const TASK: &str = "WAREHOUSE_TEST_TASK";
 const THIS_TEST: [&str; 3] = ["helper::publish_in_this_process", "--exact", "--nocapture"];
@@ -23,7 +23,7 @@ pub(crate) struct Task {
 
 impl Task {
     pub(crate) fn new(date: &'static str, salt: i64) -> Self {
-        Self { date, salt, n_rows: N_ROWS, lock_wait: Duration::ZERO }
+        Self { date, salt, n_rows: N_ROWS, lock_wait: LOCK_WAIT }
     }
 
     /// Starts a process that publishes into `warehouse`, with this value of `RFM_FAULT`.

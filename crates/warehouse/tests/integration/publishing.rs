@@ -11,7 +11,7 @@ use warehouse::publish::{Publication, PublicationOptions, PublishError, ROWS_PER
 use warehouse::run_id::RunId;
 
 use crate::rows::rows;
-use crate::shop::{MAX_SALT, Shop, ddl};
+use crate::shop::{LOCK_WAIT, MAX_SALT, Shop, ddl};
 
 #[test]
 fn publishes_all_tables_and_views_at_once() {
@@ -241,7 +241,7 @@ fn rows_are_split_into_files_of_fixed_size() {
     let shop = Shop::new();
     let ddl = ddl();
     let table = [ddl.table(USER_SEGMENTS).unwrap().clone()];
-    let options = PublicationOptions { lock_wait: Duration::ZERO, keep_old_runs: Duration::ZERO };
+    let options = PublicationOptions { lock_wait: LOCK_WAIT, keep_old_runs: Duration::ZERO };
     let run_id = RunId::new(SystemTime::now());
     let date = "2011-12-10".parse().unwrap();
     let publication =

@@ -18,6 +18,9 @@ use crate::rows::rows;
 
 /// Rows of every table of a snapshot.
 pub(crate) const N_ROWS: i64 = 100;
+/// How long a test waits for the lock in its own process. A process that another test starts holds copies of this
+/// process's open files, its locks among them, between its fork and its exec.
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(20);
 /// Salts of the made-up rows are below this.
 pub(crate) const MAX_SALT: i64 = 50;
 
@@ -60,7 +63,7 @@ impl Shop {
 
     pub(crate) fn begin(&self, date: &str) -> Result<Publication, PublishError> {
         let ddl = ddl();
-        self.begin_tables(&ddl.tables, &ddl.views, date, Duration::ZERO)
+        self.begin_tables(&ddl.tables, &ddl.views, date, LOCK_WAIT)
     }
 
     pub(crate) fn begin_tables(
@@ -88,7 +91,7 @@ impl Shop {
         date: &str,
         salt: i64,
     ) -> Result<Published, PublishError> {
-        let publication = self.begin_tables(tables, views, date, Duration::ZERO)?;
+        let publication = self.begin_tables(tables, views, date, LOCK_WAIT)?;
         write_and_publish(publication, tables, N_ROWS, salt)
     }
 
