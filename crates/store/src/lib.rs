@@ -1,0 +1,122 @@
+//! Files wherever they are: on the local disk, on HDFS, in S3.
+//!
+//! A [`Location`] is a path in a [`Store`]; it is what the rest of the suite passes around in place of a path.
+//! [`Stores`] makes locations of what a user writes: a bare path, `file:`, `hdfs:` and whatever else was registered.
+//! This crate has the local disk ([`LocalStore`]); the crate `hdfs-store` adds HDFS.
+//!
+//! The calls block. They are few and large (a block of a file, a whole small file, a rename), so a thread that waits is
+//! cheap, and none of the callers has to be asynchronous for it.
+//!
+//! # What every store promises
+//! - A file that [`Location::create`] or [`Location::write`] made is whole and durable when `finish` or `write` returns;
+//!   before that it may be visible, but never under a name that exists already.
+//! - [`Location::rename`] is one step, and fails when the target exists. [`Location::replace`] is one step too.
+//! - Nothing is ever appended to.
+
+mod error;
+mod local;
+mod location;
+mod stores;
+
+pub use self::error::{StoreError, StoreErrorKind};
+pub use self::local::LocalStore;
+pub use self::location::Location;
+pub use self::stores::{OpenStore, Stores};
+
+use std::fmt::Debug;
+use std::io::Write;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// A place that holds files. Paths are absolute within it, `/`-separated, without `.` and `..`; for the local disk
+/// they may be relative to the working directory.
+pub trait Store: Debug + Send + Sync {
+    /// The address of `path` as a Hive table's location has it: `hdfs://nameservice/path`, `file:/path`.
+    fn uri(&self, path: &str) -> String;
+
+    /// How messages name `path`. For the local disk the bare path.
+    fn display(&self, path: &str) -> String {
+        self.uri(path)
+    }
+
+    /// The folder that relative paths start from.
+    fn home_dir(&self) -> String {
+        "/".to_owned()
+    }
+
+    /// `path` on the local disk, if that is where this store is.
+    fn local_path<'a>(&self, path: &'a str) -> Option<&'a std::path::Path> {
+        let _ = path;
+        None
+    }
+
+    /// What is at `path`; `None` when nothing is.
+    fn stat(&self, path: &str) -> Result<Option<Entry>, StoreError>;
+
+    /// What the folder `path` holds, sorted by name. [`StoreErrorKind::NotFound`] when there is no such folder.
+    fn list(&self, path: &str) -> Result<Vec<Entry>, StoreError>;
+
+    /// Opens a file for reading.
+    fn open(&self, path: &str) -> Result<Arc<dyn ReadAt>, StoreError>;
+
+    /// Creates a file, and the folders above it that are missing.
+    /// [`StoreErrorKind::AlreadyExists`] when something is there, also when two do so at the same moment: one of them wins.
+    fn create(&self, path: &str) -> Result<Box<dyn FileWriter>, StoreError>;
+
+    /// Creates the folder and the missing ones above it.
+    fn create_dir_all(&self, path: &str) -> Result<(), StoreError>;
+
+    /// Creates the folder `path`, which must not exist.
+    fn create_dir(&self, path: &str) -> Result<(), StoreError>;
+
+    /// Gives a file another name, in one step, durably. [`StoreErrorKind::AlreadyExists`] when `to` exists,
+    /// [`StoreErrorKind::NotFound`] when `from` does not.
+    fn rename(&self, from: &str, to: &str) -> Result<(), StoreError>;
+
+    /// Puts the file `from` in the place of the file `to`, in one step, durably. `to` need not exist.
+    fn replace(&self, from: &str, to: &str) -> Result<(), StoreError>;
+
+    /// Sets the time of the last change of the file `path` to now.
+    fn touch(&self, path: &str) -> Result<(), StoreError>;
+
+    /// Removes a file. Whether it was there.
+    fn remove_file(&self, path: &str) -> Result<bool, StoreError>;
+
+    /// Removes a folder and all that is in it, or a file. It may be missing.
+    fn remove_tree(&self, path: &str) -> Result<(), StoreError>;
+}
+
+/// A file that is open for reading; any number of threads may read at the same time.
+pub trait ReadAt: Debug + Send + Sync {
+    /// Bytes in the file when it was opened.
+    fn size(&self) -> u64;
+
+    /// Fills `buf` from position `offset`. A store on the network reads ahead when the positions ascend.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Truncated`] when the file ends before `buf` is full.
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> Result<(), StoreError>;
+}
+
+/// A file being written, front to back. Dropped before [`FileWriter::finish`], it removes what it wrote.
+///
+/// The [`std::io::Error`] of a failed [`Write`] holds a [`StoreError`], which [`StoreError::from_io`] takes out again.
+pub trait FileWriter: Write + Debug + Send {
+    /// Completes the file and waits until it is durable. Gives its size in bytes.
+    fn finish(self: Box<Self>) -> Result<u64, StoreError>;
+}
+
+/// A file or folder.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// Last part of its path.
+    pub name: String,
+    /// Whether it is a folder. Links are followed.
+    pub is_dir: bool,
+    /// Whether it is a regular file.
+    pub is_file: bool,
+    /// Bytes of a file; 0 for a folder.
+    pub size: u64,
+    /// When it was last changed, by the store's clock.
+    pub modified: SystemTime,
+}

@@ -1,0 +1,247 @@
+//! The local disk.
+//!
+//! A file that was written, and a name that was created or changed, are two things to a file system: the first is on
+//! the disk after an fsync of the file, the second after one of its folder.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::{Entry, FileWriter, ReadAt, Store, StoreError, StoreErrorKind};
+
+/// The local disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LocalStore;
+
+fn failed<'a>(action: &'static str, path: &'a str) -> impl FnOnce(io::Error) -> StoreError + 'a {
+    move |error| StoreError::from_io(action, path, error)
+}
+
+impl Store for LocalStore {
+    fn uri(&self, path: &str) -> String {
+        match std::path::absolute(path) {
+            Ok(absolute) => format!("file:{}", absolute.display()),
+            Err(_) => format!("file:{path}"),
+        }
+    }
+
+    fn display(&self, path: &str) -> String {
+        path.to_owned()
+    }
+
+    fn local_path<'a>(&self, path: &'a str) -> Option<&'a Path> {
+        Some(Path::new(path))
+    }
+
+    fn stat(&self, path: &str) -> Result<Option<Entry>, StoreError> {
+        let metadata = match fs::metadata(path) {
+            // A file where a folder of the path should be: nothing is there either.
+            Err(e)
+                if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+            {
+                return Ok(None);
+            }
+            metadata => metadata.map_err(failed("look at", path))?,
+        };
+        let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        entry(name, &metadata).map(Some).map_err(failed("look at", path))
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<Entry>, StoreError> {
+        let error = |e| StoreError::from_io("list the folder", path, e);
+        let mut entries = Vec::new();
+        for found in fs::read_dir(path).map_err(error)? {
+            let found = found.map_err(error)?;
+            let name = found.file_name().into_string().map_err(|name| {
+                let problem = format!("it holds a name that is not UTF-8, {name:?}; rename that");
+                StoreError::new(StoreErrorKind::Other, "list the folder", path, problem)
+            })?;
+            match fs::metadata(found.path()).and_then(|metadata| entry(name, &metadata)) {
+                Ok(entry) => entries.push(entry),
+                // Removed meanwhile, or a link to nothing.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(error(e)),
+            }
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    fn open(&self, path: &str) -> Result<Arc<dyn ReadAt>, StoreError> {
+        let file = File::open(path).map_err(failed("open", path))?;
+        let metadata = file.metadata().map_err(failed("open", path))?;
+        if metadata.is_dir() {
+            return Err(failed("read", path)(io::ErrorKind::IsADirectory.into()));
+        }
+        Ok(Arc::new(LocalFile { path: path.to_owned(), size: metadata.len(), file }))
+    }
+
+    fn create(&self, path: &str) -> Result<Box<dyn FileWriter>, StoreError> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        let file = match options.open(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                create_dirs(parent_of(path))?;
+                options.open(path)
+            }
+            file => file,
+        };
+        let file = file.map_err(failed("create", path))?;
+        Ok(Box::new(LocalWriter { path: path.to_owned(), file, finished: false }))
+    }
+
+    fn create_dir_all(&self, path: &str) -> Result<(), StoreError> {
+        create_dirs(path)
+    }
+
+    fn create_dir(&self, path: &str) -> Result<(), StoreError> {
+        match fs::create_dir(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                create_dirs(parent_of(path))?;
+                fs::create_dir(path)
+            }
+            created => created,
+        }
+        .map_err(failed("create the folder", path))?;
+        sync_dir(parent_of(path))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<(), StoreError> {
+        // A hard link, because a rename would replace what is there.
+        fs::hard_link(from, to).map_err(failed("rename to", to))?;
+        fs::remove_file(from).map_err(failed("rename", from))?;
+        sync_dir(parent_of(to))
+    }
+
+    fn replace(&self, from: &str, to: &str) -> Result<(), StoreError> {
+        fs::rename(from, to).map_err(failed("replace", to))?;
+        sync_dir(parent_of(to))
+    }
+
+    fn touch(&self, path: &str) -> Result<(), StoreError> {
+        let touched = OpenOptions::new()
+            .write(true)
+            .open(path)
+            .and_then(|file| file.set_modified(SystemTime::now()));
+        touched.map_err(failed("change the time of", path))
+    }
+
+    fn remove_file(&self, path: &str) -> Result<bool, StoreError> {
+        match fs::remove_file(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            removed => removed.map(|()| true).map_err(failed("remove", path)),
+        }
+    }
+
+    fn remove_tree(&self, path: &str) -> Result<(), StoreError> {
+        let removed = match fs::remove_dir_all(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotADirectory => fs::remove_file(path),
+            removed => removed,
+        };
+        match removed {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                Err(failed("remove the folder", path)(e))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn entry(name: String, metadata: &fs::Metadata) -> io::Result<Entry> {
+    Ok(Entry {
+        name,
+        is_dir: metadata.is_dir(),
+        is_file: metadata.is_file(),
+        size: if metadata.is_file() { metadata.len() } else { 0 },
+        modified: metadata.modified()?,
+    })
+}
+
+/// Creates `path` and every folder above it that is missing.
+fn create_dirs(path: &str) -> Result<(), StoreError> {
+    if Path::new(path).is_dir() {
+        return Ok(());
+    }
+    let parent = parent_of(path);
+    create_dirs(parent)?;
+    match fs::create_dir(path) {
+        Ok(()) => sync_dir(parent),
+        // Another process was quicker; that it is a folder shows at the next use.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(failed("create the folder", path)(error)),
+    }
+}
+
+/// Makes the names in a folder durable.
+fn sync_dir(path: &str) -> Result<(), StoreError> {
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(failed("write the folder", path))
+}
+
+fn parent_of(path: &str) -> &str {
+    match path.trim_end_matches('/').rsplit_once('/') {
+        Some(("", _)) => "/",
+        Some((parent, _)) => parent,
+        None => ".",
+    }
+}
+
+#[derive(Debug)]
+struct LocalFile {
+    path: String,
+    size: u64,
+    file: File,
+}
+
+impl ReadAt for LocalFile {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> Result<(), StoreError> {
+        self.file.read_exact_at(buf, offset).map_err(failed("read", &self.path))
+    }
+}
+
+#[derive(Debug)]
+struct LocalWriter {
+    path: String,
+    file: File,
+    finished: bool,
+}
+
+impl Write for LocalWriter {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.file.write(buf).map_err(|e| match e.kind() {
+            // The caller is to try again, at once.
+            io::ErrorKind::Interrupted => e,
+            _ => failed("write", &self.path)(e).into_io(),
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl FileWriter for LocalWriter {
+    fn finish(mut self: Box<Self>) -> Result<u64, StoreError> {
+        self.file.sync_all().map_err(failed("write", &self.path))?;
+        let size = self.file.metadata().map_err(failed("write", &self.path))?.len();
+        // Durable under its name only now, so not finished before.
+        sync_dir(parent_of(&self.path))?;
+        self.finished = true;
+        Ok(size)
+    }
+}
+
+impl Drop for LocalWriter {
+    fn drop(&mut self) {
+        if !self.finished {
+            // It may be gone already, and an unfinished file is swept by its owner's next run.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
