@@ -14,6 +14,7 @@ use arrow::array::{
 };
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use warehouse::catalog::Catalog;
 use warehouse::ddl::{Ddl, Naming, USER_RFM_BATCH};
 use warehouse::local_catalog::LocalCatalog;
 use warehouse::parquet_file::WriteOptions;
@@ -59,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let state = catalog.load()?;
     let entry = state.table(&tables[0].qualified_name()).ok_or("the table is gone")?;
     let partition = entry.partitions.values().next().ok_or("the partition is gone")?;
-    let files = catalog.data_files(partition);
+    let files = catalog.data_files(partition)?;
     let start = Instant::now();
     let mut n_read = 0;
     for batch in read_files(files.clone(), schema.clone()) {

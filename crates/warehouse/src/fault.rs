@@ -21,8 +21,8 @@ points! {
     CREATE_TABLES_WRITTEN = "create-tables-written",
     /// New tables: the temporary file is on the disk.
     CREATE_TABLES_SYNCED = "create-tables-synced",
-    /// New tables: the catalog is replaced, its folder not yet on the disk.
-    CREATE_TABLES_RENAMED = "create-tables-renamed",
+    /// New tables: the catalog is replaced.
+    CREATE_TABLES_REPLACED = "create-tables-replaced",
     /// All tables exist.
     TABLES_CREATED = "tables-created",
     /// What killed runs left is gone.
@@ -35,8 +35,6 @@ points! {
     DATA_FILE_FINISHED = "data-file-finished",
     /// All data files of a table are complete, `_SUCCESS` is missing.
     DATA_FILES_FINISHED = "data-files-finished",
-    /// `_SUCCESS` is there, the directory not yet on the disk.
-    SUCCESS_WRITTEN = "success-written",
     /// Everything of a table is on the disk.
     TABLE_WRITTEN = "table-written",
     /// Everything of all tables is on the disk, the catalog is unchanged.
@@ -45,8 +43,8 @@ points! {
     PUBLISH_WRITTEN = "publish-written",
     /// Publication: the temporary file is on the disk.
     PUBLISH_SYNCED = "publish-synced",
-    /// Publication: the catalog is replaced (this is the moment), its folder not yet on the disk.
-    PUBLISH_RENAMED = "publish-renamed",
+    /// Publication: the catalog is replaced; this is the moment.
+    PUBLISH_REPLACED = "publish-replaced",
     /// The new snapshot is published for good.
     PUBLISHED = "published",
     /// The directories that the new snapshot replaced are marked.

@@ -1,15 +1,17 @@
 //! The tables of the shop: their definitions, their files, and how a snapshot of them is published.
 //!
 //! In the order of the flow: [`ddl`] reads the table definitions from `hive/ddl`, [`publish`] writes a snapshot with
-//! [`parquet_file`] and makes it visible in the [`local_catalog`], and [`read`] reads it back.
+//! [`parquet_file`] and makes it visible in a [`catalog`], and [`read`] reads it back. Files are wherever a
+//! [`store::Location`] is.
 //!
 //! What it does not do: no computing, no deleting of snapshots, no logging beyond what it removes or waits for. It
-//! knows one store, the local disk, and one catalog, a file in the warehouse folder.
+//! has one catalog of its own, a file in the warehouse folder; others are crates that build on this one.
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};
 //!
 //! use arrow::record_batch::RecordBatch;
+//! use warehouse::catalog::Catalog;
 //! use warehouse::ddl::{Ddl, Naming};
 //! use warehouse::local_catalog::LocalCatalog;
 //! use warehouse::parquet_file::WriteOptions;
@@ -55,13 +57,10 @@ pub mod snapshot_date;
 pub mod parquet_file;
 pub mod partition_path;
 
+pub mod catalog;
 pub mod catalog_state;
 pub mod local_catalog;
 
 pub mod read;
 
 pub mod fault;
-
-mod durable_fs;
-
-pub use self::durable_fs::FsError;

@@ -9,16 +9,17 @@
 
 mod lock;
 
-use std::io;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use store::{Location, StoreError};
 
 use self::lock::FileLock;
-use crate::catalog_state::{CatalogState, CatalogTable, CatalogView, Partition};
+use crate::catalog::{Catalog, CatalogError, CatalogLock, PartitionChange, ViewChange};
+use crate::catalog_state::{CatalogState, CatalogTable, Partition};
 use crate::ddl::TableDef;
-use crate::durable_fs::{self, FsError};
 use crate::fault;
 
 /// The format this program writes. A change that an older program would misread or lose gets the next number.
@@ -27,114 +28,15 @@ const FORMAT: u32 = 1;
 /// The catalog of one warehouse folder.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LocalCatalog {
-    warehouse: PathBuf,
+    folder: PathBuf,
+    warehouse: Location,
 }
 
-/// The right to change a catalog; while it lives, nobody else has it.
+/// The right to change the catalog.
 #[derive(Debug)]
-pub struct CatalogLock {
+struct LocalLock {
     catalog: LocalCatalog,
     lock: FileLock,
-}
-
-/// Why a catalog could not be read or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum CatalogError {
-    /// The file system refused.
-    #[error(transparent)]
-    Fs(#[from] FsError),
-    /// Another process holds the lock. Worth a retry.
-    #[error(
-        "another run ({holder}) is publishing to '{}'; waited {}; try again or raise batch.lock_wait",
-        warehouse.display(),
-        in_words(*waited)
-    )]
-    Locked {
-        /// The warehouse folder.
-        warehouse: PathBuf,
-        /// What the holder says about itself.
-        holder: String,
-        /// How long this process waited.
-        waited: Duration,
-    },
-    /// The lock file was removed or replaced while it was held.
-    #[error(
-        "the lock '{}' was removed while this run held it, so another run may be publishing too; nothing was \
-         changed; leave that file alone and run again",
-        path.display()
-    )]
-    LockLost {
-        /// The lock file.
-        path: PathBuf,
-    },
-    /// The catalog is not what this program writes.
-    #[error("cannot read the catalog '{}': it is damaged; restore it from a copy or publish into a new folder", path.display())]
-    Damaged {
-        /// The catalog file.
-        path: PathBuf,
-        /// Where and why.
-        source: serde_json::Error,
-    },
-    /// The catalog contradicts itself.
-    #[error("cannot use the catalog '{}': {problem}; restore it from a copy or publish into a new folder", path.display())]
-    Inconsistent {
-        /// The catalog file.
-        path: PathBuf,
-        /// The contradiction.
-        problem: String,
-    },
-    /// A newer program has written the catalog.
-    #[error("the catalog '{}' has format {found}, this program knows up to {FORMAT}; use a newer version of it", path.display())]
-    NewerFormat {
-        /// The catalog file.
-        path: PathBuf,
-        /// Its format.
-        found: u32,
-    },
-    /// A table is there already, with other columns.
-    #[error(
-        "table {table} in '{}' does not fit: {difference}; choose another table prefix or warehouse folder",
-        warehouse.display()
-    )]
-    TableDiffers {
-        /// Qualified name of the table.
-        table: String,
-        /// The warehouse folder.
-        warehouse: PathBuf,
-        /// The first difference.
-        difference: String,
-    },
-    /// The folder of a new table belongs to another one.
-    #[error(
-        "table {table} cannot use the folder '{location}': table {owner} does; choose another table prefix"
-    )]
-    LocationTaken {
-        /// Qualified name of the new table.
-        table: String,
-        /// The folder, relative to the warehouse.
-        location: String,
-        /// Qualified name of the table that has it.
-        owner: String,
-    },
-    /// A change names a table that does not exist.
-    #[error("table {table} is not in the catalog of '{}'", warehouse.display())]
-    UnknownTable {
-        /// Qualified name of the table.
-        table: String,
-        /// The warehouse folder.
-        warehouse: PathBuf,
-    },
-}
-
-impl CatalogError {
-    /// Whether the same call may succeed later without anybody doing anything.
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::Locked { .. } => true,
-            Self::Fs(error) => error.is_retryable(),
-            _ => false,
-        }
-    }
 }
 
 /// The catalog file as it is on disk.
@@ -155,93 +57,75 @@ struct FormatOnly {
 struct CommitPoints {
     written: &'static str,
     synced: &'static str,
-    renamed: &'static str,
+    replaced: &'static str,
 }
 
 impl LocalCatalog {
-    /// The catalog of `warehouse`. Touches nothing: the folder is created by the first [`Self::acquire`].
+    /// The catalog of `warehouse`, a folder of the local disk. Touches nothing: the folder is created by the first
+    /// [`Catalog::acquire`].
     pub fn new(warehouse: impl Into<PathBuf>) -> Self {
-        Self { warehouse: warehouse.into() }
+        let folder = warehouse.into();
+        Self { warehouse: Location::local(&folder), folder }
     }
 
     /// The warehouse folder.
-    pub fn warehouse(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn file(&self) -> Location {
+        self.warehouse.join("_catalog/catalog.json")
+    }
+
+    fn lock_file(&self) -> Location {
+        self.warehouse.join("_catalog/lock")
+    }
+}
+
+impl Catalog for LocalCatalog {
+    fn warehouse(&self) -> &Location {
         &self.warehouse
     }
 
-    /// Reads the present state; the empty state, version 0, when nothing has ever been published here.
-    ///
-    /// Needs no lock and can be called at any time.
+    /// The empty state, version 0, when nothing has ever been published here.
     ///
     /// # Errors
     /// [`CatalogError::Damaged`], [`CatalogError::Inconsistent`], [`CatalogError::NewerFormat`],
-    /// [`CatalogError::Fs`].
-    pub fn load(&self) -> Result<CatalogState, CatalogError> {
+    /// [`CatalogError::Store`].
+    fn load(&self) -> Result<CatalogState, CatalogError> {
         let path = self.file();
-        let bytes = match std::fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(CatalogState::default());
-            }
-            bytes => bytes.map_err(|e| FsError::new("read", &path, e))?,
-        };
+        let Some(bytes) = path.read()? else { return Ok(CatalogState::default()) };
         let damaged = |source| CatalogError::Damaged { path: path.clone(), source };
         // The format first: a newer one may have fields that this program would call damage.
         let found = serde_json::from_slice::<FormatOnly>(&bytes).map_err(damaged)?.format;
         if found > FORMAT {
-            return Err(CatalogError::NewerFormat { path, found });
+            return Err(CatalogError::NewerFormat { path, found, known: FORMAT });
         }
         let state: CatalogState =
             serde_json::from_slice::<CatalogFile<_>>(&bytes).map_err(damaged)?.catalog;
         match state.flaw() {
-            Some(problem) => Err(CatalogError::Inconsistent { path, problem }),
+            Some(problem) => Err(CatalogError::Inconsistent { path: path.to_string(), problem }),
             None => Ok(state),
         }
     }
 
-    /// Takes the right to change the catalog, waiting up to `wait` for another process to give it back.
-    ///
-    /// `owner` (a run id) is shown to whoever waits meanwhile. Creates the warehouse folder if it is missing.
-    ///
-    /// # Errors
-    /// [`CatalogError::Locked`] after `wait`, which is retryable; [`CatalogError::Fs`].
-    pub fn acquire(&self, owner: &str, wait: Duration) -> Result<CatalogLock, CatalogError> {
-        durable_fs::create_dirs(&self.folder())?;
-        let lock = FileLock::acquire(&self.lock_file(), &self.warehouse, owner, wait)?;
+    fn acquire(&self, owner: &str, wait: Duration) -> Result<Box<dyn CatalogLock>, CatalogError> {
+        self.warehouse.join("_catalog").create_dir_all()?;
+        let path = self.folder.join("_catalog/lock");
+        let lock = FileLock::acquire(&path, &self.warehouse, owner, wait)?;
         fault::reach(fault::LOCK_TAKEN);
-        Ok(CatalogLock { catalog: self.clone(), lock })
+        Ok(Box::new(LocalLock { catalog: self.clone(), lock }))
     }
 
-    /// The files of a partition, in the order of their rows.
-    pub fn data_files(&self, partition: &Partition) -> Vec<PathBuf> {
+    fn data_files(&self, partition: &Partition) -> Result<Vec<Location>, CatalogError> {
         let folder = self.warehouse.join(&partition.location);
-        partition.files.iter().map(|file| folder.join(&file.name)).collect()
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.warehouse.join("_catalog")
-    }
-
-    fn file(&self) -> PathBuf {
-        self.folder().join("catalog.json")
-    }
-
-    fn lock_file(&self) -> PathBuf {
-        self.folder().join("lock")
+        Ok(partition.files.iter().map(|file| folder.join(&file.name)).collect())
     }
 }
 
-impl CatalogLock {
-    /// The catalog that is locked.
-    pub fn catalog(&self) -> &LocalCatalog {
-        &self.catalog
-    }
-
-    /// Creates the tables that are missing and holds the others against their definition, in one change.
-    ///
-    /// # Errors
-    /// [`CatalogError::TableDiffers`], [`CatalogError::LocationTaken`], and what [`LocalCatalog::load`] gives. The
-    /// catalog is unchanged then.
-    pub fn create_tables(&mut self, tables: &[TableDef]) -> Result<(), CatalogError> {
+impl CatalogLock for LocalLock {
+    /// All in one change. The catalog is unchanged after an error.
+    fn create_tables(&mut self, tables: &[TableDef]) -> Result<(), CatalogError> {
         let mut state = self.catalog.load()?;
         let mut created = Vec::new();
         for def in tables {
@@ -270,41 +154,38 @@ impl CatalogLock {
         let points = CommitPoints {
             written: fault::CREATE_TABLES_WRITTEN,
             synced: fault::CREATE_TABLES_SYNCED,
-            renamed: fault::CREATE_TABLES_RENAMED,
+            replaced: fault::CREATE_TABLES_REPLACED,
         };
         self.replace(state, &points)?;
         tracing::info!(tables = created.join(", "), "created tables");
         Ok(())
     }
 
-    /// Sets partitions (by qualified table name) and views (by qualified name) in one change: readers see all of it
-    /// or nothing. A partition that is there is replaced. Gives the new version of the catalog.
-    ///
-    /// # Errors
-    /// [`CatalogError::UnknownTable`], [`CatalogError::Inconsistent`] when a folder would serve two partitions,
-    /// [`CatalogError::LockLost`], and what [`LocalCatalog::load`] gives.
-    pub fn publish(
+    /// All in one change: readers see all of it or nothing. The catalog is unchanged after an error.
+    fn publish(
         &mut self,
-        partitions: Vec<(String, String, Partition)>,
-        views: Vec<(String, CatalogView)>,
-    ) -> Result<u64, CatalogError> {
+        partitions: Vec<PartitionChange>,
+        views: Vec<ViewChange>,
+    ) -> Result<Option<u64>, CatalogError> {
         let mut state = self.catalog.load()?;
-        for (table, name, partition) in partitions {
+        for PartitionChange { table, name, partition } in partitions {
             let Some(entry) = state.tables.get_mut(&table) else {
                 let warehouse = self.catalog.warehouse.clone();
                 return Err(CatalogError::UnknownTable { table, warehouse });
             };
             entry.partitions.insert(name, partition);
         }
-        state.views.extend(views);
+        state.views.extend(views.into_iter().map(|change| (change.name, change.view)));
         let points = CommitPoints {
             written: fault::PUBLISH_WRITTEN,
             synced: fault::PUBLISH_SYNCED,
-            renamed: fault::PUBLISH_RENAMED,
+            replaced: fault::PUBLISH_REPLACED,
         };
-        self.replace(state, &points)
+        self.replace(state, &points).map(Some)
     }
+}
 
+impl LocalLock {
     /// Temporary file, fsync, rename, fsync of the folder. The rename is the moment of the change.
     fn replace(
         &mut self,
@@ -315,32 +196,25 @@ impl CatalogLock {
         state.version += 1;
         let version = state.version;
         if let Some(problem) = state.flaw() {
-            return Err(CatalogError::Inconsistent { path, problem });
+            return Err(CatalogError::Inconsistent { path: path.to_string(), problem });
         }
-        let temporary = path.with_extension("json.tmp");
         let mut text = serde_json::to_vec_pretty(&CatalogFile { format: FORMAT, catalog: state })
-            .map_err(|e| FsError::new("write", &path, e.into()))?;
+            .map_err(|e| StoreError::from_io("write", path.to_string(), e.into()))?;
         text.push(b'\n');
-        let file = durable_fs::write_file(&temporary, &text)?;
+        let temporary = self.catalog.warehouse.join("_catalog/catalog.json.tmp");
+        // A killed run's.
+        temporary.remove_file()?;
+        let mut file = temporary.create()?;
+        file.write_all(&text)
+            .map_err(|e| StoreError::from_io("write", temporary.to_string(), e))?;
         fault::reach(points.written);
-        durable_fs::sync_file(&temporary, &file)?;
+        file.finish()?;
         fault::reach(points.synced);
         if !self.lock.is_in_place()? {
             return Err(CatalogError::LockLost { path: self.catalog.lock_file() });
         }
-        durable_fs::rename(&temporary, &path)?;
-        fault::reach(points.renamed);
-        durable_fs::sync_dir(&self.catalog.folder())?;
+        temporary.replace(&path)?;
+        fault::reach(points.replaced);
         Ok(version)
-    }
-}
-
-/// `10m`, `90s`, `250ms`.
-fn in_words(duration: Duration) -> String {
-    let secs = duration.as_secs();
-    match secs {
-        0 => format!("{}ms", duration.as_millis()),
-        _ if secs >= 60 && secs.is_multiple_of(60) => format!("{}m", secs / 60),
-        _ => format!("{secs}s"),
     }
 }

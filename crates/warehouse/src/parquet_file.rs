@@ -16,9 +16,7 @@ mod leaf_schema;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, make_comparator};
@@ -32,9 +30,9 @@ use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
+use store::{FileWriter, Location, StoreError};
 
 use self::encode_columns::{EncodeError, encode_columns};
-use crate::durable_fs::advice;
 use crate::schema::SchemaError;
 
 /// Up to this many bytes of distinct values a column is written as a dictionary and references into it. A look-up
@@ -64,7 +62,7 @@ impl Default for WriteOptions {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FileInfo {
     /// Where it is.
-    pub path: PathBuf,
+    pub path: Location,
     /// Number of rows.
     pub rows: u64,
     /// Size of the file.
@@ -73,70 +71,64 @@ pub struct FileInfo {
 
 /// A file being written. Dropped before [`ParquetFile::finish`], it removes what it wrote.
 pub struct ParquetFile {
-    path: PathBuf,
+    path: Location,
     schema: SchemaRef,
     rows_per_row_group: usize,
     sort: Option<SortCheck>,
-    writer: SerializedFileWriter<File>,
+    writer: SerializedFileWriter<Box<dyn FileWriter>>,
     columns: ArrowRowGroupWriterFactory,
     row_groups: usize,
     /// Rows that do not fill a row group yet.
     pending: Vec<RecordBatch>,
     pending_rows: usize,
     rows: u64,
-    finished: bool,
 }
 
 /// Why a file could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ParquetFileError {
-    /// The operating system refused.
-    #[error("cannot write '{}'{}", path.display(), advice(source))]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The Parquet library refused.
-    #[error("cannot encode '{}'", path.display())]
+    #[error("cannot encode '{}'", path)]
     Parquet {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// What the library said.
         source: ParquetError,
     },
     /// A column type that has no place in a Hive table.
-    #[error("cannot write '{}' with this schema", path.display())]
+    #[error("cannot write '{}' with this schema", path)]
     Schema {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// The column and its type.
         source: SchemaError,
     },
     /// Rows that do not have the columns of the file.
-    #[error("rows for '{}' do not fit the table: {problem}", path.display())]
+    #[error("rows for '{}' do not fit the table: {problem}", path)]
     Columns {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// The first difference.
         problem: String,
     },
     /// A value that its column cannot hold.
-    #[error("cannot write '{}': column '{column}': {problem}", path.display())]
+    #[error("cannot write '{}': column '{column}': {problem}", path)]
     Value {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// The column.
         column: String,
         /// The value and its limit.
         problem: String,
     },
     /// Rows out of the order that was promised.
-    #[error("rows for '{}' are not sorted by '{column}': see row {row}", path.display())]
+    #[error("rows for '{}' are not sorted by '{column}': see row {row}", path)]
     NotSorted {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// The column.
         column: String,
         /// The first row that is smaller than the one before, from 0.
@@ -147,7 +139,7 @@ pub enum ParquetFileError {
 impl ParquetFileError {
     /// Whether the same call may succeed later without anybody doing anything.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::Interrupted)
+        matches!(self, Self::Store(error) if error.is_retryable())
     }
 }
 
@@ -155,28 +147,24 @@ impl ParquetFile {
     /// Creates the file. It must not exist, its folder must.
     ///
     /// # Errors
-    /// [`ParquetFileError::Io`] when it exists or cannot be created, [`ParquetFileError::Schema`] for column types
+    /// [`ParquetFileError::Store`] when it exists or cannot be created, [`ParquetFileError::Schema`] for column types
     /// outside [`crate::schema`], [`ParquetFileError::Columns`] when `sorted_by` names no column.
     pub fn create(
-        path: &Path,
+        path: &Location,
         schema: &SchemaRef,
         options: &WriteOptions,
     ) -> Result<Self, ParquetFileError> {
         let columns = leaf_schema::hive_columns(schema)
-            .map_err(|source| ParquetFileError::Schema { path: path.to_owned(), source })?;
+            .map_err(|source| ParquetFileError::Schema { path: path.clone(), source })?;
         let layout = leaf_schema::parquet_schema(&columns).map_err(|e| parquet_error(path, e))?;
         let sort = options.sorted_by.as_deref().map(|name| SortCheck::new(path, schema, name));
         let sort = sort.transpose()?;
         let properties = Arc::new(properties(schema, options, sort.as_ref()));
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(path)
-            .map_err(|source| ParquetFileError::Io { path: path.to_owned(), source })?;
+        let file = path.create()?;
         let writer = SerializedFileWriter::new(file, layout, properties)
             .map_err(|e| parquet_error(path, e))?;
         Ok(Self {
-            path: path.to_owned(),
+            path: path.clone(),
             schema: schema.clone(),
             rows_per_row_group: options.rows_per_row_group.max(1),
             sort,
@@ -186,7 +174,6 @@ impl ParquetFile {
             pending: Vec::new(),
             pending_rows: 0,
             rows: 0,
-            finished: false,
         })
     }
 
@@ -194,7 +181,7 @@ impl ParquetFile {
     ///
     /// # Errors
     /// [`ParquetFileError::Columns`] when names or types differ from the file's, [`ParquetFileError::Value`],
-    /// [`ParquetFileError::NotSorted`], and [`ParquetFileError::Io`], for instance on a full disk. After an error
+    /// [`ParquetFileError::NotSorted`], and [`ParquetFileError::Store`], for instance on a full disk. After an error
     /// the file is of no use any more.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), ParquetFileError> {
         self.check_columns(batch)?;
@@ -225,13 +212,10 @@ impl ParquetFile {
         if self.pending_rows > 0 {
             self.write_row_group()?;
         }
-        self.writer.finish().map_err(|e| parquet_error(&self.path, e))?;
-        let io_error = |source| ParquetFileError::Io { path: self.path.clone(), source };
-        let file = self.writer.inner();
-        file.sync_all().map_err(io_error)?;
-        let bytes = file.metadata().map_err(io_error)?.len();
-        self.finished = true;
-        Ok(FileInfo { path: self.path.clone(), rows: self.rows, bytes })
+        let Self { path, writer, rows, .. } = self;
+        let file = writer.into_inner().map_err(|e| parquet_error(&path, e))?;
+        let bytes = file.finish()?;
+        Ok(FileInfo { path, rows, bytes })
     }
 
     fn check_columns(&self, batch: &RecordBatch) -> Result<(), ParquetFileError> {
@@ -287,17 +271,6 @@ impl ParquetFile {
     }
 }
 
-impl Drop for ParquetFile {
-    fn drop(&mut self) {
-        if !self.finished
-            && let Err(error) = std::fs::remove_file(&self.path)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!(path = %self.path.display(), %error, "cannot remove unfinished file");
-        }
-    }
-}
-
 /// Holds the rows against the order the file promises.
 struct SortCheck {
     column: String,
@@ -309,9 +282,9 @@ struct SortCheck {
 impl SortCheck {
     const ORDER: SortOptions = SortOptions { descending: false, nulls_first: true };
 
-    fn new(path: &Path, schema: &SchemaRef, column: &str) -> Result<Self, ParquetFileError> {
+    fn new(path: &Location, schema: &SchemaRef, column: &str) -> Result<Self, ParquetFileError> {
         let index = schema.index_of(column).map_err(|_| ParquetFileError::Columns {
-            path: path.to_owned(),
+            path: path.clone(),
             problem: format!("there is no column '{column}' to sort by"),
         })?;
         Ok(Self { column: column.to_owned(), index, last: None })
@@ -320,7 +293,7 @@ impl SortCheck {
     /// `first_row` is the number of the first row of `batches` within the file.
     fn check(
         &mut self,
-        path: &Path,
+        path: &Location,
         first_row: u64,
         batches: &[RecordBatch],
     ) -> Result<(), ParquetFileError> {
@@ -339,7 +312,7 @@ impl SortCheck {
             };
             if let Some(wrong) = (0..values.len()).find(|&i| is_wrong(i)) {
                 return Err(ParquetFileError::NotSorted {
-                    path: path.to_owned(),
+                    path: path.clone(),
                     column: self.column.clone(),
                     row: row + wrong as u64,
                 });
@@ -390,12 +363,12 @@ fn properties(
     builder.build()
 }
 
-/// Finds the operating system's own error below the library's, so that a full disk is reported as one.
-fn parquet_error(path: &Path, error: ParquetError) -> ParquetFileError {
-    let path = path.to_owned();
+/// Finds the store's own error below the library's, so that a full disk is reported as one.
+fn parquet_error(path: &Location, error: ParquetError) -> ParquetFileError {
+    let path = path.clone();
     match error {
         ParquetError::External(source) => match source.downcast::<io::Error>() {
-            Ok(source) => ParquetFileError::Io { path, source: *source },
+            Ok(source) => StoreError::from_io("write", path.to_string(), *source).into(),
             Err(other) => ParquetFileError::Parquet { path, source: ParquetError::External(other) },
         },
         source => ParquetFileError::Parquet { path, source },

@@ -32,14 +32,14 @@
 mod sweep;
 mod table_writer;
 
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use store::{Location, StoreError};
+
+use crate::catalog::{Catalog, CatalogError, CatalogLock, PartitionChange, ViewChange};
 use crate::catalog_state::{CatalogState, CatalogView, Partition};
 use crate::ddl::{TableDef, ViewDef};
-use crate::durable_fs::{self, FsError};
 use crate::fault;
-use crate::local_catalog::{CatalogError, CatalogLock, LocalCatalog};
 use crate::parquet_file::{ParquetFileError, WriteOptions};
 use crate::partition_path::partition_name;
 use crate::run_id::RunId;
@@ -58,8 +58,9 @@ pub struct PublicationOptions {
 
 /// A publication under way. Dropped before [`Publication::publish`], it removes what it wrote.
 #[derive(Debug)]
-pub struct Publication {
-    lock: CatalogLock,
+pub struct Publication<'c> {
+    catalog: &'c dyn Catalog,
+    lock: Box<dyn CatalogLock>,
     tables: Vec<TableDef>,
     views: Vec<ViewDef>,
     run_id: RunId,
@@ -72,8 +73,8 @@ pub struct Publication {
 pub struct Published {
     /// The snapshot that the views show now: the one published, or a newer one.
     pub current_snapshot: SnapshotDate,
-    /// Version of the catalog.
-    pub catalog_version: u64,
+    /// Version of the catalog, if it counts its changes.
+    pub catalog_version: Option<u64>,
     /// Run directories, relative to the warehouse, in the order of the tables.
     pub locations: Vec<String>,
 }
@@ -87,9 +88,9 @@ pub enum PublishError {
     /// A data file could not be written.
     #[error(transparent)]
     File(#[from] ParquetFileError),
-    /// The file system refused.
+    /// The store refused.
     #[error(transparent)]
-    Fs(#[from] FsError),
+    Store(#[from] StoreError),
     /// The program has given a definition or a set of files that makes no publication.
     #[error("cannot publish {table}: {problem}")]
     Misuse {
@@ -106,13 +107,13 @@ impl PublishError {
         match self {
             Self::Catalog(error) => error.is_retryable(),
             Self::File(error) => error.is_retryable(),
-            Self::Fs(error) => error.is_retryable(),
+            Self::Store(error) => error.is_retryable(),
             Self::Misuse { .. } => false,
         }
     }
 }
 
-impl Publication {
+impl<'c> Publication<'c> {
     /// Steps 1 to 3: takes the lock, creates missing tables, removes leftovers.
     ///
     /// Each table must be partitioned by one key, the snapshot date, and each view must show one of the tables.
@@ -121,7 +122,7 @@ impl Publication {
     /// [`CatalogError::Locked`] (retryable) when another run holds the lock for longer than
     /// [`PublicationOptions::lock_wait`], [`CatalogError::TableDiffers`] when a table has other columns.
     pub fn begin(
-        catalog: &LocalCatalog,
+        catalog: &'c dyn Catalog,
         tables: &[TableDef],
         views: &[ViewDef],
         run_id: RunId,
@@ -140,6 +141,7 @@ impl Publication {
         }
         fault::reach(fault::LEFTOVERS_SWEPT);
         Ok(Self {
+            catalog,
             lock,
             tables: tables.to_vec(),
             views: views.to_vec(),
@@ -153,7 +155,7 @@ impl Publication {
     /// also on different threads; each table has one.
     ///
     /// # Errors
-    /// [`PublishError::Misuse`] when the table is not part of the publication; [`PublishError::Fs`], also when the
+    /// [`PublishError::Misuse`] when the table is not part of the publication; [`PublishError::Store`], also when the
     /// table has been written already.
     pub fn table_writer(
         &self,
@@ -176,8 +178,7 @@ impl Publication {
     /// new snapshot is visible, but may be gone after a loss of power.
     pub fn publish(mut self, written: Vec<WrittenTable>) -> Result<Published, PublishError> {
         fault::reach(fault::PUBLISH_STARTED);
-        let catalog = self.lock.catalog().clone();
-        let before = catalog.load()?;
+        let before = self.catalog.load()?;
         let mut changes = Vec::new();
         let mut replaced = Vec::new();
         for table in &self.tables {
@@ -189,24 +190,24 @@ impl Publication {
             };
             let name = self.partition_of(table);
             let old = before.table(&qualified).and_then(|t| t.partitions.get(&name));
-            replaced.extend(old.map(|partition| catalog.warehouse().join(&partition.location)));
+            replaced.extend(old.map(|partition| self.folder(&partition.location)));
             let partition = Partition {
                 values: vec![Some(self.snapshot_date.as_str().to_owned())],
                 location: self.location(table),
                 run_id: self.run_id.to_string(),
                 files: files.files.clone(),
             };
-            changes.push((qualified, name, partition));
+            changes.push(PartitionChange { table: qualified, name, partition });
         }
         let current = newest_common_snapshot(&before, &self.tables, &self.snapshot_date);
         let views = self.views.iter().map(|view| {
-            let entry = CatalogView {
+            let shown = CatalogView {
                 table: view.qualified_table(),
                 snapshot_date: current.clone(),
                 text: view.text_for(&current),
                 comment: view.comment.clone(),
             };
-            (view.qualified_name(), entry)
+            ViewChange { name: view.qualified_name(), view: shown }
         });
         let views = views.collect();
         let catalog_version = self.lock.publish(changes, views)?;
@@ -235,19 +236,23 @@ impl Publication {
         format!("{}/{}", runs_folder(table), self.run_id)
     }
 
-    fn run_dir(&self, table: &TableDef) -> PathBuf {
-        self.lock.catalog().warehouse().join(self.location(table))
+    fn run_dir(&self, table: &TableDef) -> Location {
+        self.folder(&self.location(table))
+    }
+
+    fn folder(&self, location: &str) -> Location {
+        self.catalog.warehouse().join(location)
     }
 }
 
-impl Drop for Publication {
+impl Drop for Publication<'_> {
     fn drop(&mut self) {
         if self.published {
             return;
         }
         // A failed replacement of the catalog may have happened all the same, so the catalog is asked. While it cannot
         // be read, nothing is removed; the next run's sweep will know.
-        let Ok(state) = self.lock.catalog().load() else { return };
+        let Ok(state) = self.catalog.load() else { return };
         for table in &self.tables {
             let location = self.location(table);
             let in_use = state
@@ -255,7 +260,7 @@ impl Drop for Publication {
                 .values()
                 .flat_map(|t| t.partitions.values())
                 .any(|partition| partition.location == location);
-            if !in_use && let Err(error) = durable_fs::remove_tree(&self.run_dir(table)) {
+            if !in_use && let Err(error) = self.run_dir(table).remove_tree() {
                 tracing::warn!(%error, "cannot remove what this run wrote; the next run will");
             }
         }

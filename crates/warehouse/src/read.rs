@@ -21,20 +21,20 @@
 
 mod find_customer;
 
-use std::fs::File;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::io::{self, BufReader, Read};
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
 use parquet::file::metadata::PageIndexPolicy;
-
-use crate::durable_fs::advice;
+use parquet::file::reader::{ChunkReader, Length};
+use store::{Location, ReadAt, StoreError, StoreErrorKind};
 
 pub use self::find_customer::{CUSTOMER_ID, find_customer};
 
@@ -47,33 +47,31 @@ pub enum ReadError {
     /// The file was there when the catalog was read, and is not any more. Worth a retry, from the catalog on.
     #[error(
         "'{}' is gone: a newer run has replaced it and the time to keep old runs is over; read the catalog again",
-        path.display()
+        path
     )]
     Gone {
         /// The file.
-        path: PathBuf,
+        path: Location,
     },
-    /// The operating system refused.
-    #[error("cannot read '{}'{}", path.display(), advice(source))]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The file is not what the table says, or is damaged.
-    #[error("cannot read '{}' as a file of this table", path.display())]
+    #[error("cannot read '{}' as a file of this table", path)]
     Parquet {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// What the library said.
         source: ParquetError,
     },
     /// A look-up by customer in a table that has no customers.
-    #[error("cannot look up a customer in '{}': it has no column '{CUSTOMER_ID}' of type BIGINT", path.display())]
+    #[error(
+        "cannot look up a customer in '{}': it has no column '{CUSTOMER_ID}' of type BIGINT",
+        path
+    )]
     NoKey {
         /// The file.
-        path: PathBuf,
+        path: Location,
     },
 }
 
@@ -82,7 +80,7 @@ impl ReadError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Gone { .. } => true,
-            Self::Io { source, .. } => source.kind() == io::ErrorKind::Interrupted,
+            Self::Store(error) => error.is_retryable(),
             Self::Parquet { .. } | Self::NoKey { .. } => false,
         }
     }
@@ -93,16 +91,16 @@ impl ReadError {
 /// Timestamps come as microseconds since 1970 UTC, also those that are INT96 in the file. Nothing after an error.
 pub struct Rows {
     schema: SchemaRef,
-    files: std::vec::IntoIter<PathBuf>,
-    current: Option<(PathBuf, ParquetRecordBatchReader)>,
+    files: std::vec::IntoIter<Location>,
+    current: Option<(Location, ParquetRecordBatchReader)>,
 }
 
 /// Reads all rows of `files`, which must have the columns of `schema`. A file is opened when its turn comes.
 ///
 /// # Errors
-/// The items are [`ReadError::Gone`] for a file that does not exist, [`ReadError::Io`], and [`ReadError::Parquet`] for
+/// The items are [`ReadError::Gone`] for a file that does not exist, [`ReadError::Store`], and [`ReadError::Parquet`] for
 /// a damaged file or other columns.
-pub fn read_files(files: Vec<PathBuf>, schema: SchemaRef) -> Rows {
+pub fn read_files(files: Vec<Location>, schema: SchemaRef) -> Rows {
     Rows { schema, files: files.into_iter(), current: None }
 }
 
@@ -143,18 +141,61 @@ impl Rows {
     }
 }
 
-fn open(path: &Path) -> Result<File, ReadError> {
-    File::open(path).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => ReadError::Gone { path: path.to_owned() },
-        _ => ReadError::Io { path: path.to_owned(), source },
-    })
+fn open(path: &Location) -> Result<ParquetSource, ReadError> {
+    match path.open() {
+        Ok(file) => Ok(ParquetSource(file)),
+        Err(error) if error.kind() == StoreErrorKind::NotFound => {
+            Err(ReadError::Gone { path: path.clone() })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// An open file as the Parquet library wants it.
+#[derive(Clone)]
+struct ParquetSource(Arc<dyn ReadAt>);
+
+/// Reads on from a position.
+struct ReadFrom {
+    file: Arc<dyn ReadAt>,
+    position: u64,
+}
+
+impl Length for ParquetSource {
+    fn len(&self) -> u64 {
+        self.0.size()
+    }
+}
+
+impl ChunkReader for ParquetSource {
+    type T = BufReader<ReadFrom>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        Ok(BufReader::new(ReadFrom { file: self.0.clone(), position: start }))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        let mut bytes = vec![0; length];
+        self.0.read_exact_at(&mut bytes, start).map_err(|e| e.into_io())?;
+        Ok(bytes.into())
+    }
+}
+
+impl Read for ReadFrom {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let left = self.file.size().saturating_sub(self.position);
+        let length = buf.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        self.file.read_exact_at(&mut buf[..length], self.position).map_err(StoreError::into_io)?;
+        self.position += length as u64;
+        Ok(length)
+    }
 }
 
 /// The footer, with the schema the caller expects. Without it, INT96 would be read as nanoseconds, which overflow
 /// before 1677 and after 2262.
 fn metadata(
-    path: &Path,
-    file: &File,
+    path: &Location,
+    file: &ParquetSource,
     schema: &SchemaRef,
     page_index: PageIndexPolicy,
 ) -> Result<ArrowReaderMetadata, ReadError> {
@@ -163,11 +204,11 @@ fn metadata(
     ArrowReaderMetadata::load(file, options).map_err(|e| read_error(path, e))
 }
 
-fn read_error(path: &Path, error: ParquetError) -> ReadError {
-    let path = path.to_owned();
+fn read_error(path: &Location, error: ParquetError) -> ReadError {
+    let path = path.clone();
     match error {
         ParquetError::External(source) => match source.downcast::<io::Error>() {
-            Ok(source) => ReadError::Io { path, source: *source },
+            Ok(source) => StoreError::from_io("read", path.to_string(), *source).into(),
             Err(other) => ReadError::Parquet { path, source: ParquetError::External(other) },
         },
         source => ReadError::Parquet { path, source },

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::CatalogError;
-use crate::durable_fs::FsError;
+use store::{Location, StoreError};
+
+use crate::catalog::CatalogError;
 use crate::run_id::utc_timestamp;
 
 const POLL: Duration = Duration::from_millis(100);
@@ -37,7 +38,7 @@ impl FileLock {
     /// Takes the lock, waiting up to `wait` for another process to release it.
     pub(super) fn acquire(
         path: &Path,
-        warehouse: &Path,
+        warehouse: &Location,
         owner: &str,
         wait: Duration,
     ) -> Result<Self, CatalogError> {
@@ -50,7 +51,7 @@ impl FileLock {
                 .create(true)
                 .truncate(false)
                 .open(path)
-                .map_err(|e| FsError::new("open the lock", path, e))?;
+                .map_err(|e| failed("open the lock", path, e))?;
             match file.try_lock() {
                 Ok(()) => {
                     let mut lock = Self { path: path.to_owned(), file };
@@ -65,14 +66,14 @@ impl FileLock {
                     let waited = start.elapsed();
                     if waited >= wait {
                         return Err(CatalogError::Locked {
-                            warehouse: warehouse.to_owned(),
+                            warehouse: warehouse.clone(),
                             holder: read_holder(file),
                             waited,
                         });
                     }
                     if !announced {
                         tracing::info!(
-                            warehouse = %warehouse.display(),
+                            %warehouse,
                             holder = read_holder(file),
                             "waiting for another run"
                         );
@@ -80,19 +81,19 @@ impl FileLock {
                     }
                     std::thread::sleep(POLL.min(wait - waited));
                 }
-                Err(TryLockError::Error(e)) => return Err(FsError::new("lock", path, e).into()),
+                Err(TryLockError::Error(e)) => return Err(failed("lock", path, e).into()),
             }
         }
     }
 
     /// Whether the lock file is still the one that is locked.
-    pub(super) fn is_in_place(&self) -> Result<bool, FsError> {
-        let held = self.file.metadata().map_err(|e| FsError::new("look at", &self.path, e))?;
+    pub(super) fn is_in_place(&self) -> Result<bool, StoreError> {
+        let held = self.file.metadata().map_err(|e| failed("look at", &self.path, e))?;
         Ok(std::fs::metadata(&self.path)
             .is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino())))
     }
 
-    fn write_holder(&mut self, owner: &str) -> Result<(), FsError> {
+    fn write_holder(&mut self, owner: &str) -> Result<(), StoreError> {
         let holder = Holder {
             owner: owner.to_owned(),
             pid: std::process::id(),
@@ -101,7 +102,7 @@ impl FileLock {
         };
         let text = serde_json::to_string(&holder).unwrap_or_default();
         let written = self.file.set_len(0).and_then(|()| self.file.write_all(text.as_bytes()));
-        written.map_err(|e| FsError::new("write", &self.path, e))
+        written.map_err(|e| failed("write", &self.path, e))
     }
 }
 
@@ -110,6 +111,10 @@ impl Drop for FileLock {
         // Nobody holds the lock any more, so the file should name nobody. Failing to say so harms nothing.
         let _ = self.file.set_len(0);
     }
+}
+
+fn failed(action: &'static str, path: &Path, error: std::io::Error) -> StoreError {
+    StoreError::from_io(action, path.display().to_string(), error)
 }
 
 /// `run-... (process 12 on host, since ...)`, or a general word when the file does not say.

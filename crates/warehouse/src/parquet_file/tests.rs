@@ -1,3 +1,5 @@
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -69,8 +71,16 @@ fn batch(rows: std::ops::Range<i64>) -> RecordBatch {
     RecordBatch::try_new(all_types(), columns).unwrap()
 }
 
+fn create(
+    path: &Path,
+    schema: &SchemaRef,
+    options: &WriteOptions,
+) -> Result<ParquetFile, ParquetFileError> {
+    ParquetFile::create(&Location::local(path), schema, options)
+}
+
 fn write(path: &Path, batches: &[RecordBatch], options: &WriteOptions) -> FileInfo {
-    let mut file = ParquetFile::create(path, &batches[0].schema(), options).unwrap();
+    let mut file = create(path, &batches[0].schema(), options).unwrap();
     for batch in batches {
         file.write(batch).unwrap();
     }
@@ -78,7 +88,8 @@ fn write(path: &Path, batches: &[RecordBatch], options: &WriteOptions) -> FileIn
 }
 
 fn read(path: &Path, schema: &SchemaRef) -> RecordBatch {
-    let batches: Result<Vec<_>, _> = read_files(vec![path.to_owned()], schema.clone()).collect();
+    let batches: Result<Vec<_>, _> =
+        read_files(vec![Location::local(path)], schema.clone()).collect();
     concat_batches(schema, &batches.unwrap()).unwrap()
 }
 
@@ -239,7 +250,7 @@ fn bytes_depend_on_the_rows_alone() {
 fn a_file_without_rows_has_its_columns() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.parquet");
-    let info = ParquetFile::create(&path, &all_types(), &sorted_by_id()).unwrap().finish().unwrap();
+    let info = create(&path, &all_types(), &sorted_by_id()).unwrap().finish().unwrap();
     assert_eq!(info.rows, 0);
     assert_eq!(read(&path, &all_types()).num_rows(), 0);
 }
@@ -249,12 +260,12 @@ fn never_overwrites_and_removes_what_is_unfinished() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.parquet");
     std::fs::write(&path, "precious").unwrap();
-    let error = ParquetFile::create(&path, &all_types(), &sorted_by_id()).err().unwrap();
+    let error = create(&path, &all_types(), &sorted_by_id()).err().unwrap();
     assert!(error.to_string().contains("never overwritten"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), b"precious");
 
     let path = folder.path().join("y.parquet");
-    let mut file = ParquetFile::create(&path, &all_types(), &sorted_by_id()).unwrap();
+    let mut file = create(&path, &all_types(), &sorted_by_id()).unwrap();
     file.write(&batch(0..70_000)).unwrap();
     assert!(path.exists());
     drop(file);
@@ -269,8 +280,7 @@ fn refuses_rows_out_of_order() {
         ("within", vec![batch(0..3), batch(1..2)], 3),
         ("across row groups", vec![batch(0..8), batch(6..9)], 8),
     ] {
-        let mut file =
-            ParquetFile::create(&folder.path().join(name), &all_types(), &row_groups_of_4).unwrap();
+        let mut file = create(&folder.path().join(name), &all_types(), &row_groups_of_4).unwrap();
         let error = batches
             .iter()
             .try_for_each(|batch| file.write(batch))
@@ -278,7 +288,7 @@ fn refuses_rows_out_of_order() {
             .unwrap_err();
         assert!(error.to_string().ends_with(&format!("sorted by 'id': see row {row}")), "{error}");
     }
-    let error = ParquetFile::create(
+    let error = create(
         &folder.path().join("z"),
         &all_types(),
         &WriteOptions { sorted_by: Some("nothing".to_owned()), ..WriteOptions::default() },
@@ -293,7 +303,7 @@ fn refuses_values_that_would_be_cut() {
     let check = |name: &str, array: ArrayRef, message: &str| {
         let schema = schema(&[("c", array.data_type().clone())]);
         let path = folder.path().join(name);
-        let mut file = ParquetFile::create(&path, &schema, &WriteOptions::default()).unwrap();
+        let mut file = create(&path, &schema, &WriteOptions::default()).unwrap();
         file.write(&RecordBatch::try_new(schema, vec![array]).unwrap()).unwrap();
         let error = file.finish().unwrap_err();
         assert!(error.to_string().contains("column 'c'"), "{error}");
@@ -315,7 +325,7 @@ fn refuses_other_columns() {
     let folder = tempfile::tempdir().unwrap();
     let file_schema = schema(&[("a", DataType::Int64), ("b", DataType::Utf8)]);
     let path = folder.path().join("x");
-    let mut file = ParquetFile::create(&path, &file_schema, &WriteOptions::default()).unwrap();
+    let mut file = create(&path, &file_schema, &WriteOptions::default()).unwrap();
     for (fields, message) in [
         (&[("a", DataType::Int64)][..], "column 'b' is missing"),
         (
@@ -335,8 +345,7 @@ fn refuses_other_columns() {
         assert!(error.to_string().ends_with(message), "{error}");
     }
     let unsupported = schema(&[("u", DataType::UInt8)]);
-    let error =
-        ParquetFile::create(&folder.path().join("y"), &unsupported, &WriteOptions::default());
+    let error = create(&folder.path().join("y"), &unsupported, &WriteOptions::default());
     assert!(matches!(error.err().unwrap(), ParquetFileError::Schema { .. }));
 }
 

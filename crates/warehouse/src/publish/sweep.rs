@@ -11,11 +11,11 @@
 //! Whatever is not a directory with the name of a run is not ours and is left alone.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use store::{Location, StoreError, StoreErrorKind};
+
 use crate::catalog_state::CatalogState;
-use crate::durable_fs::{self, FsError};
 use crate::run_id::RunId;
 
 pub(super) const SUCCESS: &str = "_SUCCESS";
@@ -23,12 +23,12 @@ pub(super) const RETIRED: &str = "_RETIRED";
 
 /// Sweeps the run directories in `runs` (relative to `warehouse`, without a slash at the end).
 pub(super) fn sweep(
-    warehouse: &Path,
+    warehouse: &Location,
     runs: &str,
     state: &CatalogState,
     keep_old_runs: Duration,
     now: SystemTime,
-) -> Result<(), FsError> {
+) -> Result<(), StoreError> {
     let in_use: BTreeSet<&str> = state
         .tables
         .values()
@@ -36,18 +36,20 @@ pub(super) fn sweep(
         .map(|partition| partition.location.as_str())
         .collect();
     let folder = warehouse.join(runs);
-    for name in durable_fs::sub_dirs(&folder)? {
-        if name.parse::<RunId>().is_err() || in_use.contains(format!("{runs}/{name}").as_str()) {
+    for entry in folder.list_if_exists()? {
+        let name = entry.name;
+        let is_run = entry.is_dir && name.parse::<RunId>().is_ok();
+        if !is_run || in_use.contains(format!("{runs}/{name}").as_str()) {
             continue;
         }
-        let run_dir = folder.join(name);
-        if durable_fs::modified(&run_dir.join(SUCCESS))?.is_none() {
-            tracing::info!(path = %run_dir.display(), "removing what a killed run left");
-            durable_fs::remove_tree(&run_dir)?;
+        let run_dir = folder.join(&name);
+        if run_dir.join(SUCCESS).stat()?.is_none() {
+            tracing::info!(path = %run_dir, "removing what a killed run left");
+            run_dir.remove_tree()?;
             continue;
         }
-        let retired = match durable_fs::modified(&run_dir.join(RETIRED))? {
-            Some(retired) => retired,
+        let retired = match run_dir.join(RETIRED).stat()? {
+            Some(mark) => mark.modified,
             None => {
                 retire(&run_dir)?;
                 now
@@ -55,16 +57,21 @@ pub(super) fn sweep(
         };
         // A mark from the future (a clock that was set back) has no age yet.
         if now.duration_since(retired).unwrap_or_default() >= keep_old_runs {
-            tracing::info!(path = %run_dir.display(), "removing an old run");
+            tracing::info!(path = %run_dir, "removing an old run");
             // _SUCCESS first: should this process end in the middle, the next run takes the rest for what it is.
-            durable_fs::remove_file(&run_dir.join(SUCCESS))?;
-            durable_fs::remove_tree(&run_dir)?;
+            run_dir.join(SUCCESS).remove_file()?;
+            run_dir.remove_tree()?;
         }
     }
     Ok(())
 }
 
 /// Marks a run directory as replaced, from now on.
-pub(super) fn retire(run_dir: &Path) -> Result<(), FsError> {
-    durable_fs::write_file(&run_dir.join(RETIRED), b"").map(drop)
+pub(super) fn retire(run_dir: &Location) -> Result<(), StoreError> {
+    let mark = run_dir.join(RETIRED);
+    match mark.write(b"") {
+        // It was replaced before, came back and is replaced again: the time to keep starts anew.
+        Err(error) if error.kind() == StoreErrorKind::AlreadyExists => mark.touch(),
+        marked => marked,
+    }
 }

@@ -1,14 +1,12 @@
 //! Writes the files of one table into the run's own directory.
 
-use std::path::PathBuf;
-
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use store::Location;
 
 use super::PublishError;
 use super::sweep::SUCCESS;
 use crate::catalog_state::DataFile;
-use crate::durable_fs;
 use crate::fault;
 use crate::parquet_file::{ParquetFile, WriteOptions};
 
@@ -20,7 +18,7 @@ pub const ROWS_PER_FILE: u64 = 1_000_000;
 /// Rows keep their order, over the files too.
 pub struct TableWriter {
     table: String,
-    directory: PathBuf,
+    directory: Location,
     schema: SchemaRef,
     options: WriteOptions,
     current: Option<ParquetFile>,
@@ -50,14 +48,11 @@ impl TableWriter {
     /// Creates the run's directory `directory`, which must not exist.
     pub(super) fn create(
         table: String,
-        directory: PathBuf,
+        directory: Location,
         schema: SchemaRef,
         options: WriteOptions,
     ) -> Result<Self, PublishError> {
-        if let Some(runs) = directory.parent() {
-            durable_fs::create_dirs(runs)?;
-        }
-        durable_fs::create_new_dir(&directory)?;
+        directory.create_dir()?;
         fault::reach(fault::RUN_DIRECTORY_CREATED);
         Ok(Self { table, directory, schema, options, current: None, files: Vec::new() })
     }
@@ -93,18 +88,14 @@ impl TableWriter {
     /// some readers cannot tell the columns of a folder without files.
     ///
     /// # Errors
-    /// [`PublishError::File`], [`PublishError::Fs`].
+    /// [`PublishError::File`], [`PublishError::Store`].
     pub fn finish(mut self) -> Result<WrittenTable, PublishError> {
         if self.files.is_empty() && self.current.is_none() {
             self.current = Some(open_file(&self.directory, 0, &self.schema, &self.options)?);
         }
         self.finish_file()?;
         fault::reach(fault::DATA_FILES_FINISHED);
-        let success = self.directory.join(SUCCESS);
-        let file = durable_fs::write_file(&success, b"")?;
-        durable_fs::sync_file(&success, &file)?;
-        fault::reach(fault::SUCCESS_WRITTEN);
-        durable_fs::sync_dir(&self.directory)?;
+        self.directory.join(SUCCESS).write(b"")?;
         fault::reach(fault::TABLE_WRITTEN);
         Ok(WrittenTable { table: self.table, files: self.files })
     }
@@ -124,12 +115,12 @@ impl TableWriter {
 }
 
 fn open_file(
-    directory: &std::path::Path,
+    directory: &Location,
     number: usize,
     schema: &SchemaRef,
     options: &WriteOptions,
 ) -> Result<ParquetFile, PublishError> {
-    let file = ParquetFile::create(&directory.join(file_name(number)), schema, options)?;
+    let file = ParquetFile::create(&directory.join(&file_name(number)), schema, options)?;
     fault::reach(fault::DATA_FILE_CREATED);
     Ok(file)
 }

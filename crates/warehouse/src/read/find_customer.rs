@@ -4,9 +4,6 @@
 //! file says which row groups can hold the number; the page index says which pages of it; only these pages of each
 //! column are read. Nothing relies on the order, though: an unsorted file costs more pages and gives the same answer.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-
 use arrow::array::{BooleanArray, Int64Array, Scalar};
 use arrow::compute::kernels::cmp::eq;
 use arrow::datatypes::{DataType, SchemaRef};
@@ -20,21 +17,22 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::Statistics;
+use store::Location;
 
-use super::{ReadError, metadata, open, read_error};
+use super::{ParquetSource, ReadError, metadata, open, read_error};
 
 /// The column that holds the customer's number in every table by customer.
 pub const CUSTOMER_ID: &str = "customer_id";
 
 /// The row of a customer, as a batch of one row with the columns of `schema`; `None` when there is none.
 ///
-/// `files` are those of one partition ([`crate::local_catalog::LocalCatalog::data_files`]), `schema` is the table's
+/// `files` are those of one partition ([`crate::catalog::Catalog::data_files`]), `schema` is the table's
 /// ([`crate::catalog_state::CatalogTable::arrow_schema`]).
 ///
 /// # Errors
 /// As [`super::read_files`]; [`ReadError::NoKey`] for a table that is not by customer.
 pub fn find_customer(
-    files: &[PathBuf],
+    files: &[Location],
     schema: &SchemaRef,
     customer_id: i64,
 ) -> Result<Option<RecordBatch>, ReadError> {
@@ -47,7 +45,7 @@ pub fn find_customer(
 }
 
 fn find_in_file(
-    path: &Path,
+    path: &Location,
     schema: &SchemaRef,
     customer_id: i64,
 ) -> Result<Option<RecordBatch>, ReadError> {
@@ -61,7 +59,7 @@ fn find_in_file(
         .filter(|_| {
             schema.field_with_name(CUSTOMER_ID).is_ok_and(|f| f.data_type() == &DataType::Int64)
         })
-        .ok_or_else(|| ReadError::NoKey { path: path.to_owned() })?;
+        .ok_or_else(|| ReadError::NoKey { path: path.clone() })?;
     for row_group in 0..metadata.metadata().num_row_groups() {
         if !row_group_may_hold(metadata.metadata(), row_group, key, customer_id) {
             continue;
@@ -77,7 +75,7 @@ fn find_in_file(
 }
 
 fn find_in_row_group(
-    file: &File,
+    file: &ParquetSource,
     metadata: &ArrowReaderMetadata,
     row_group: usize,
     key: usize,
@@ -91,7 +89,7 @@ fn find_in_row_group(
     let key_only = ProjectionMask::leaves(metadata.parquet_schema(), [key]);
     let filter = RowFilter::new(vec![Box::new(ArrowPredicateFn::new(key_only, is_wanted))]);
     let mut builder =
-        ParquetRecordBatchReaderBuilder::new_with_metadata(file.try_clone()?, metadata.clone())
+        ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), metadata.clone())
             .with_row_groups(vec![row_group])
             .with_row_filter(filter);
     if let Some(pages) = pages {

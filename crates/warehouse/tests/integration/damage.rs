@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use warehouse::local_catalog::CatalogError;
+use warehouse::catalog::{Catalog, CatalogError};
 use warehouse::read::{ReadError, read_files};
 
 use crate::shop::{Shop, ddl};
@@ -73,7 +73,7 @@ fn a_warehouse_that_is_a_file_is_named() {
     let error = Shop::at(&file).publish("2011-12-10", 1).unwrap_err();
     assert!(error.to_string().contains(&file.display().to_string()), "{error}");
     let error = Shop::at(&file).catalog.load().unwrap_err();
-    assert!(matches!(error, CatalogError::Fs(_)), "{error}");
+    assert!(matches!(error, CatalogError::Store(_)), "{error}");
 }
 
 #[test]
@@ -83,22 +83,23 @@ fn a_data_file_that_is_gone_or_damaged_is_named() {
     let state = shop.catalog.load().unwrap();
     let view = &ddl().views[0];
     let (table, partition) = state.resolve_view(&view.qualified_name()).unwrap();
-    let files = shop.catalog.data_files(partition);
-    let good = std::fs::read(&files[0]).unwrap();
+    let files = shop.catalog.data_files(partition).unwrap();
+    let path = files[0].path();
+    let good = std::fs::read(path).unwrap();
 
     let read = || read_files(files.clone(), table.arrow_schema()).collect::<Result<Vec<_>, _>>();
     for (bad, n) in [(&good[..0], 0), (&good[..good.len() / 2], 1), (&good[1..], 2), (b"PAR1", 3)] {
-        std::fs::write(&files[0], bad).unwrap();
+        std::fs::write(path, bad).unwrap();
         let error = read().unwrap_err();
         assert!(error.to_string().contains("part-00000.parquet"), "{n}: {error}");
         assert!(matches!(error, ReadError::Parquet { .. }), "{n}: {error}");
     }
     // the file of another table
     let other = state.resolve_view(&ddl().views[1].qualified_name()).unwrap().1;
-    std::fs::copy(&shop.catalog.data_files(other)[0], &files[0]).unwrap();
+    std::fs::copy(shop.catalog.data_files(other).unwrap()[0].path(), path).unwrap();
     assert!(matches!(read().unwrap_err(), ReadError::Parquet { .. }));
 
-    std::fs::remove_file(&files[0]).unwrap();
+    std::fs::remove_file(path).unwrap();
     let error = read().unwrap_err();
     assert!(matches!(error, ReadError::Gone { .. }) && error.is_retryable(), "{error}");
 }

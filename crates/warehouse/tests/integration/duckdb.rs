@@ -3,7 +3,6 @@
 //! Needs Python with DuckDB: `RFM_PYTHON` names the interpreter, `python3` if it is not set. Without DuckDB these
 //! tests fail: a test that skips in silence reports green while testing nothing.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use arrow::array::{Array, AsArray};
@@ -11,15 +10,17 @@ use arrow::datatypes::{
     DataType, Decimal128Type, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };
 use arrow::record_batch::RecordBatch;
+use store::Location;
+use warehouse::catalog::Catalog;
 
 use crate::rows::rows;
 use crate::shop::{N_ROWS, Shop, ddl};
 
-fn duckdb(what: &str, files: &[PathBuf]) -> Vec<String> {
+fn duckdb(what: &str, files: &[Location]) -> Vec<String> {
     let python = std::env::var("RFM_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let output = Command::new(&python)
         .args(["-c", include_str!("duckdb.py"), what])
-        .args(files)
+        .args(files.iter().map(Location::path))
         .output()
         .unwrap_or_else(|e| panic!("cannot run '{python}' (set RFM_PYTHON): {e}"));
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -60,7 +61,7 @@ fn reads_the_same_values() {
     for def in ddl().tables {
         let table = state.table(&def.qualified_name()).unwrap();
         let partition = table.partitions.values().next().unwrap();
-        let files = shop.catalog.data_files(partition);
+        let files = shop.catalog.data_files(partition).unwrap();
         let expected = rows(&table.arrow_schema(), 0, N_ROWS, 3);
         let expected: Vec<_> =
             (0..expected.num_rows()).map(|row| print_row(&expected, row)).collect();
@@ -78,7 +79,7 @@ fn reads_the_same_types_even_without_rows() {
     for def in &ddl.tables {
         let partition =
             state.table(&def.qualified_name()).unwrap().partitions.values().next().unwrap();
-        let files = shop.catalog.data_files(partition);
+        let files = shop.catalog.data_files(partition).unwrap();
         let expected: Vec<_> = def
             .columns
             .iter()

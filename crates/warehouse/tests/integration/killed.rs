@@ -9,11 +9,11 @@ use crate::shop::Shop;
 
 /// Points that are only reached when the tables do not exist yet.
 const CREATING: [&str; 3] =
-    [fault::CREATE_TABLES_WRITTEN, fault::CREATE_TABLES_SYNCED, fault::CREATE_TABLES_RENAMED];
+    [fault::CREATE_TABLES_WRITTEN, fault::CREATE_TABLES_SYNCED, fault::CREATE_TABLES_REPLACED];
 
 /// Whether the new snapshot is published when this point is reached.
 fn is_published(point: &str) -> bool {
-    [fault::PUBLISH_RENAMED, fault::PUBLISHED, fault::OLD_RUNS_RETIRED].contains(&point)
+    [fault::PUBLISH_REPLACED, fault::PUBLISHED, fault::OLD_RUNS_RETIRED].contains(&point)
 }
 
 /// Kills a publication of `task` at `point`; whether it got there.

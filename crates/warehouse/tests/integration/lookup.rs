@@ -1,11 +1,10 @@
 //! Looking up one customer in a sorted table.
 
-use std::path::PathBuf;
-
 use arrow::array::{AsArray, UInt64Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{Int64Type, SchemaRef};
 use arrow::record_batch::RecordBatch;
+use store::Location;
 use warehouse::ddl::{SEGMENT_PROFILES, USER_RFM_BATCH};
 use warehouse::parquet_file::{ParquetFile, WriteOptions};
 use warehouse::read::{ReadError, find_customer};
@@ -17,7 +16,7 @@ const N_ROWS: i64 = 200_000;
 
 struct Lookup {
     _folder: tempfile::TempDir,
-    files: Vec<PathBuf>,
+    files: Vec<Location>,
     schema: SchemaRef,
     all: RecordBatch,
 }
@@ -38,7 +37,7 @@ impl Lookup {
         let mut files = Vec::new();
         for (n, &start) in starts.iter().enumerate() {
             let end = starts.get(n + 1).copied().unwrap_or(N_ROWS);
-            let path = folder.path().join(format!("part-{n:05}.parquet"));
+            let path = Location::local(folder.path()).join(&format!("part-{n:05}.parquet"));
             let mut file = ParquetFile::create(&path, &schema, &options).unwrap();
             file.write(&all.slice(start as usize, (end - start) as usize)).unwrap();
             files.push(file.finish().unwrap().path);
@@ -77,7 +76,7 @@ fn finds_each_customer_and_no_other() {
 #[test]
 fn reads_few_pages() {
     let lookup = Lookup::new(&[0], true);
-    let size = std::fs::metadata(&lookup.files[0]).unwrap().len();
+    let size = std::fs::metadata(lookup.files[0].path()).unwrap().len();
     let measure = |customer_id| {
         let before = bytes_read();
         let found = lookup.find(customer_id).is_some();
@@ -109,15 +108,16 @@ fn does_not_rely_on_the_order() {
 
 #[test]
 fn a_table_without_customers_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
+    let temporary = tempfile::tempdir().unwrap();
     let schema = ddl().table(SEGMENT_PROFILES).unwrap().arrow_schema();
-    let path = folder.path().join("x.parquet");
+    let folder = Location::local(temporary.path());
+    let path = folder.join("x.parquet");
     let mut file = ParquetFile::create(&path, &schema, &WriteOptions::default()).unwrap();
     file.write(&rows(&schema, 0, 4, 1)).unwrap();
     file.finish().unwrap();
     let error = find_customer(std::slice::from_ref(&path), &schema, 1).unwrap_err();
     assert!(matches!(error, ReadError::NoKey { .. }), "{error}");
-    let nowhere = [folder.path().join("y.parquet")];
+    let nowhere = [folder.join("y.parquet")];
     let error = find_customer(&nowhere, &schema, 1).unwrap_err();
     assert!(error.is_retryable(), "{error}");
 }

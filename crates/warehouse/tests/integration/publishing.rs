@@ -4,8 +4,9 @@ use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use warehouse::catalog::{Catalog, CatalogError};
 use warehouse::ddl::{Ddl, Naming, USER_RFM_BATCH, USER_SEGMENTS};
-use warehouse::local_catalog::{CatalogError, LocalCatalog};
+use warehouse::local_catalog::LocalCatalog;
 use warehouse::parquet_file::WriteOptions;
 use warehouse::publish::{Publication, PublicationOptions, PublishError, ROWS_PER_FILE};
 use warehouse::run_id::RunId;
@@ -19,7 +20,7 @@ fn publishes_all_tables_and_views_at_once() {
     let published = shop.publish("2011-12-10", 1).unwrap();
     assert_eq!(published.current_snapshot.as_str(), "2011-12-10");
     // creating the tables was the first change
-    assert_eq!(published.catalog_version, 2);
+    assert_eq!(published.catalog_version, Some(2));
     assert_eq!(shop.catalog.load().unwrap().version, 2);
     assert_eq!(shop.check_views(), Some(("2011-12-10".to_owned(), 1)));
     let state = shop.catalog.load().unwrap();
@@ -166,7 +167,7 @@ fn misuse_is_refused() {
     let table = &ddl.tables[0];
     let writer = publication.table_writer(table, WriteOptions::default()).unwrap();
     let twice = publication.table_writer(table, WriteOptions::default()).err().unwrap();
-    assert!(matches!(twice, PublishError::Fs(_)), "{twice}");
+    assert!(matches!(twice, PublishError::Store(_)), "{twice}");
     let mut foreign = table.clone();
     foreign.name = "ecom_other".to_owned();
     let error = publication.table_writer(&foreign, WriteOptions::default()).err().unwrap();

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use arrow::compute::concat_batches;
 use tempfile::TempDir;
+use warehouse::catalog::Catalog;
 use warehouse::catalog_state::{CatalogState, CatalogTable, Partition};
 use warehouse::ddl::{Ddl, Naming, TableDef, ViewDef};
 use warehouse::local_catalog::LocalCatalog;
@@ -47,7 +48,7 @@ impl Shop {
     }
 
     pub(crate) fn root(&self) -> &Path {
-        self.catalog.warehouse()
+        self.catalog.folder()
     }
 
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
@@ -61,7 +62,7 @@ impl Shop {
         Self { _folder: self._folder, catalog: LocalCatalog::new(new) }
     }
 
-    pub(crate) fn begin(&self, date: &str) -> Result<Publication, PublishError> {
+    pub(crate) fn begin(&self, date: &str) -> Result<Publication<'_>, PublishError> {
         let ddl = ddl();
         self.begin_tables(&ddl.tables, &ddl.views, date, LOCK_WAIT)
     }
@@ -72,7 +73,7 @@ impl Shop {
         views: &[ViewDef],
         date: &str,
         lock_wait: Duration,
-    ) -> Result<Publication, PublishError> {
+    ) -> Result<Publication<'_>, PublishError> {
         let run_id = RunId::new(SystemTime::now());
         let options = PublicationOptions { lock_wait, keep_old_runs: Duration::from_secs(3_600) };
         let date = date.parse().unwrap();
@@ -211,7 +212,7 @@ fn is_in_use(state: &CatalogState, location: &str) -> bool {
 fn salt_of(catalog: &LocalCatalog, table: &CatalogTable, partition: &Partition) -> i64 {
     let schema = table.arrow_schema();
     let batches: Result<Vec<_>, _> =
-        read_files(catalog.data_files(partition), schema.clone()).collect();
+        read_files(catalog.data_files(partition).unwrap(), schema.clone()).collect();
     let read = concat_batches(&schema, &batches.unwrap()).unwrap();
     assert_eq!(read.num_rows() as u64, partition.rows());
     // of long partitions the beginning must do

@@ -3,8 +3,8 @@
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
+use warehouse::catalog::CatalogError;
 use warehouse::fault;
-use warehouse::local_catalog::CatalogError;
 use warehouse::publish::PublishError;
 
 use crate::helper::{Task, result_of, wait_for};
