@@ -9,6 +9,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Decimal128Type, Int64Type};
 use order_csv::{CsvError, OrderScan, ScanOptions, resolve, split_last_seen_key};
 use order_model::{DateFormat, Rejection};
+use store::{Location, Stores};
 
 /// (customer, invoice) -> amount in ten-thousandths, lines, latest instant and its country.
 pub(crate) type Invoices = BTreeMap<(i64, String), (i128, i64, (i64, String))>;
@@ -33,9 +34,10 @@ pub(crate) fn read(
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("orders.csv");
     fs::write(&path, content).expect("a temporary file");
-    let options =
-        ScanOptions { rejects_folder: Some(folder.path().join("rejects")), ..options.clone() };
-    let scan = OrderScan::open(resolve(path.to_str().expect("a UTF-8 path"))?, options)?;
+    let rejects_folder = Some(Location::local(folder.path().join("rejects")));
+    let options = ScanOptions { rejects_folder, ..options.clone() };
+    let inputs = resolve(&Stores::local(), path.to_str().expect("a UTF-8 path"))?;
+    let scan = OrderScan::open(inputs, options)?;
     let scan = Arc::new(scan);
     let mut workers: Vec<_> = (0..workers).map(|_| scan.worker()).collect();
     let mut invoices = Invoices::new();
@@ -62,7 +64,7 @@ pub(crate) fn read(
         after_snapshot: summary.after_snapshot,
         rejected: summary.rejected,
         date_format: file.date_format,
-        rejects_file: file.rejects_file.as_ref().map(|path| fs::read(path).expect("rejects")),
+        rejects_file: file.rejects_file.as_ref().and_then(|file| file.read().expect("rejects")),
     })
 }
 

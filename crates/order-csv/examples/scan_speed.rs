@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use order_csv::{OrderScan, ScanOptions, resolve};
+use store::{Location, Stores};
 
 fn main() {
     let mut args = std::env::args().skip(1);
     let input = args.next().unwrap();
     let workers = args.next().map_or(1, |n| n.parse().unwrap());
-    let options = ScanOptions { rejects_folder: args.next().map(Into::into), ..Default::default() };
+    let options =
+        ScanOptions { rejects_folder: args.next().map(Location::local), ..Default::default() };
     let start = Instant::now();
-    let scan = Arc::new(OrderScan::open(resolve(&input).unwrap(), options).unwrap());
+    let scan =
+        Arc::new(OrderScan::open(resolve(&Stores::local(), &input).unwrap(), options).unwrap());
     let runs: usize = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..workers)
             .map(|_| {

@@ -1,8 +1,8 @@
 //! What can end a scan. Bad rows never do.
 
 use std::io;
-use std::path::PathBuf;
 
+use store::{Location, StoreError, StoreErrorKind};
 use thiserror::Error;
 
 /// Why the input as a whole cannot be read.
@@ -25,14 +25,6 @@ pub enum CsvError {
         /// As the user gave it.
         path: String,
     },
-    /// The scheme is not one that this build reads.
-    #[error("input {path:?}: cannot read {scheme:?} addresses; give a local path or file: address")]
-    Scheme {
-        /// As the user gave it.
-        path: String,
-        /// The part before the colon.
-        scheme: String,
-    },
     /// The glob does not parse.
     #[error("input {path:?} is not a valid glob")]
     Glob {
@@ -46,18 +38,19 @@ pub enum CsvError {
     #[error("input {path:?} is neither a file nor a folder")]
     NotAFile {
         /// The path.
-        path: PathBuf,
+        path: Location,
     },
-    /// The operating system refused.
-    #[error("cannot read {path:?} at byte {offset}")]
+    /// The store refused something other than reading on in a file; the message names the path.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store failed in the middle of a file, which the source names.
+    #[error("reading stopped at byte {offset}")]
     Read {
-        /// The file.
-        path: PathBuf,
         /// Position in the file (compressed bytes for gzip).
         offset: u64,
-        /// What the system said.
+        /// What the store said.
         #[source]
-        source: io::Error,
+        source: StoreError,
     },
     /// A gzip stream that is cut or damaged.
     #[error(
@@ -65,7 +58,7 @@ pub enum CsvError {
     )]
     Gzip {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// Bytes decompressed before the damage.
         bytes: u64,
         /// What the decoder said.
@@ -78,21 +71,21 @@ pub enum CsvError {
     )]
     Changed {
         /// The file.
-        path: PathBuf,
-        /// First byte that is gone.
+        path: Location,
+        /// Where the read began that found too little (compressed bytes for gzip).
         offset: u64,
     },
     /// No byte in any file.
     #[error("{path:?} is empty: it has not even a header line")]
     Empty {
         /// The file.
-        path: PathBuf,
+        path: Location,
     },
     /// The header line goes on and on.
     #[error("{path:?} has a first line of more than {limit} bytes; that is no header")]
     LongHeader {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// The longest header that is read.
         limit: usize,
     },
@@ -100,7 +93,7 @@ pub enum CsvError {
     #[error("{path:?} has no column {column}; its header line is: {header}")]
     MissingColumn {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// The column and the spellings looked for.
         column: String,
         /// The header found, shortened.
@@ -110,22 +103,36 @@ pub enum CsvError {
     #[error("{path:?} has column {column} twice; its header line is: {header}")]
     DuplicateColumn {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// The column.
         column: String,
         /// The header found, shortened.
         header: String,
     },
-    /// The rejects file cannot be written.
-    #[error("cannot write rejects file {path:?}")]
-    Rejects {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
+    /// The rejects file, which the source names, cannot be written.
+    #[error("cannot keep the rejected rows")]
+    Rejects(#[source] StoreError),
     /// Arrow refused a batch; a fault of this program.
     #[error("cannot build a batch of order runs")]
     Batch(#[from] arrow::error::ArrowError),
+}
+
+impl CsvError {
+    /// Whether the same scan may succeed later without anybody doing anything: the store could not be reached.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Store(error) | Self::Read { source: error, .. } | Self::Rejects(error) => {
+                error.is_retryable()
+            }
+            _ => false,
+        }
+    }
+
+    /// Of a read of `path` that began at `offset`.
+    pub(crate) fn of_read(path: &Location, offset: u64, source: StoreError) -> Self {
+        match source.kind() {
+            StoreErrorKind::Truncated => Self::Changed { path: path.clone(), offset },
+            _ => Self::Read { offset, source },
+        }
+    }
 }

@@ -1,12 +1,11 @@
 //! An input file before its rows are read: compression, header, date format.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
+use std::sync::Arc;
 
-use flate2::read::MultiGzDecoder;
 use order_model::DateFormat;
+use store::{ReadAt, StoreError};
 
+use crate::block::GzipFile;
 use crate::header::Columns;
 use crate::quoted::split_line;
 use crate::{CsvError, InputFile};
@@ -20,7 +19,9 @@ const GZIP_MAGIC: &[u8] = b"\x1f\x8b";
 #[derive(Debug)]
 pub(crate) struct OpenedFile {
     pub input: InputFile,
-    pub gzip: bool,
+    /// The open file; `None` for a compressed one, which is opened again when its turn comes: of those there can be
+    /// more than a process may have open.
+    pub plain: Option<Arc<dyn ReadAt>>,
     /// (Decompressed) bytes before the first row: a byte-order mark and the header line.
     pub header_bytes: u64,
     pub columns: Columns,
@@ -35,24 +36,13 @@ impl OpenedFile {
         input: InputFile,
         date_format: Option<DateFormat>,
     ) -> Result<OpenedFile, CsvError> {
-        let path = input.path.as_path();
-        let failed = |source| CsvError::Read { path: path.to_owned(), offset: 0, source };
-        let mut file = File::open(path).map_err(failed)?;
-        let mut magic = Vec::new();
-        (&mut file).take(GZIP_MAGIC.len() as u64).read_to_end(&mut magic).map_err(failed)?;
-        let gzip = magic == GZIP_MAGIC;
-        let head = if gzip {
-            let mut decoder = gzip_decoder(path)?;
-            read_head(&mut decoder, Vec::new()).map_err(|source| CsvError::Gzip {
-                path: path.to_owned(),
-                bytes: 0,
-                source,
-            })?
-        } else {
-            read_head(&mut file, magic).map_err(failed)?
-        };
+        let path = &input.location;
+        let file = path.open()?;
+        let head = read_head(&*file).map_err(|source| CsvError::of_read(path, 0, source))?;
+        let gzip = head.starts_with(GZIP_MAGIC);
+        let head = if gzip { GzipFile::open(path)?.read_head(path, HEAD_BYTES)? } else { head };
         if head.is_empty() {
-            return Err(CsvError::Empty { path: path.to_owned() });
+            return Err(CsvError::Empty { path: path.clone() });
         }
         let text = head.strip_prefix(BOM).unwrap_or(&head);
         let (header, rows) = match memchr::memchr(b'\n', text) {
@@ -62,25 +52,17 @@ impl OpenedFile {
         let header_bytes = (head.len() - rows.len()) as u64;
         let columns = Columns::read(path, header.strip_suffix(b"\r").unwrap_or(header))?;
         if rows.is_empty() && head.len() == HEAD_BYTES && head.last() != Some(&b'\n') {
-            return Err(CsvError::LongHeader { path: path.to_owned(), limit: HEAD_BYTES });
+            return Err(CsvError::LongHeader { path: path.clone(), limit: HEAD_BYTES });
         }
         let date_format = date_format.or_else(|| detect_dates(rows, &columns));
-        Ok(OpenedFile { input, gzip, header_bytes, columns, date_format })
+        let plain = (!gzip).then_some(file);
+        Ok(OpenedFile { input, plain, header_bytes, columns, date_format })
     }
 }
 
-/// The decompressed bytes of a gzip file, all its members.
-pub(crate) fn gzip_decoder(path: &Path) -> Result<MultiGzDecoder<io::BufReader<File>>, CsvError> {
-    let file = File::open(path).map_err(|source| CsvError::Read {
-        path: path.to_owned(),
-        offset: 0,
-        source,
-    })?;
-    Ok(MultiGzDecoder::new(io::BufReader::with_capacity(256 * 1024, file)))
-}
-
-fn read_head(from: &mut impl Read, mut head: Vec<u8>) -> io::Result<Vec<u8>> {
-    from.take((HEAD_BYTES - head.len()) as u64).read_to_end(&mut head)?;
+fn read_head(file: &dyn ReadAt) -> Result<Vec<u8>, StoreError> {
+    let mut head = vec![0; HEAD_BYTES.min(usize::try_from(file.size()).unwrap_or(HEAD_BYTES))];
+    file.read_exact_at(&mut head, 0)?;
     Ok(head)
 }
 

@@ -1,6 +1,6 @@
 //! Which field of a line is which column.
 
-use std::path::Path;
+use store::Location;
 
 use crate::CsvError;
 use crate::quoted::split_line;
@@ -29,7 +29,7 @@ const COUNTRY: [&str; 1] = ["country"];
 impl Columns {
     /// Reads the header line (without its line end). `StockCode` and `Description` are not needed, and further columns are
     /// allowed.
-    pub(crate) fn read(path: &Path, line: &[u8]) -> Result<Columns, CsvError> {
+    pub(crate) fn read(path: &Location, line: &[u8]) -> Result<Columns, CsvError> {
         let mut names = Vec::new();
         let shown = shorten(line);
         let mut fields = Vec::new();
@@ -45,7 +45,7 @@ impl Columns {
                 names.iter().enumerate().filter(|(_, n)| spellings.contains(&n.as_str()));
             let Some((index, _)) = found.next() else {
                 return Err(CsvError::MissingColumn {
-                    path: path.to_owned(),
+                    path: path.clone(),
                     column: column.to_owned(),
                     header: shown.clone(),
                 });
@@ -53,7 +53,7 @@ impl Columns {
             match found.next() {
                 None => Ok(index),
                 Some(_) => Err(CsvError::DuplicateColumn {
-                    path: path.to_owned(),
+                    path: path.clone(),
                     column: column.to_owned(),
                     header: shown.clone(),
                 }),
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     fn read(line: &str) -> Result<Columns, String> {
-        Columns::read(Path::new("x.csv"), line.as_bytes()).map_err(|e| e.to_string())
+        Columns::read(&Location::local("x.csv"), line.as_bytes()).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -117,7 +117,8 @@ mod tests {
         let double =
             read("InvoiceNo,Invoice,Quantity,InvoiceDate,Price,CustomerID,Country").unwrap_err();
         assert!(double.contains("InvoiceNo (or Invoice) twice"), "{double}");
-        let garbage = Columns::read(Path::new("x"), &[0, 159, 146, 150].repeat(400)).unwrap_err();
+        let garbage =
+            Columns::read(&Location::local("x"), &[0, 159, 146, 150].repeat(400)).unwrap_err();
         assert!(garbage.to_string().chars().count() < 2_000);
         // Columns nobody needs may stand there twice.
         assert!(read("Invoice,x,x,Quantity,InvoiceDate,Price,CustomerID,Country").is_ok());

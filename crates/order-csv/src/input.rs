@@ -1,7 +1,8 @@
 //! Which files a user means.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod glob;
+
+use store::{Entry, Location, Stores};
 
 use crate::CsvError;
 
@@ -9,88 +10,62 @@ use crate::CsvError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputFile {
     /// Where it is.
-    pub path: PathBuf,
-    /// Bytes on disk.
+    pub location: Location,
+    /// Bytes in the store.
     pub size: u64,
 }
 
 /// Finds the files that `input` names: one file, all CSV files of a folder (not of its sub-folders), or the files
 /// that match a glob. They come back sorted by path. Hidden names (`.`, `_`) are passed over, as in every Hadoop tool;
 /// among several files those without a byte are passed over too (Spark leaves such parts behind).
-pub fn resolve(input: &str) -> Result<Vec<InputFile>, CsvError> {
-    let path = local_path(input)?;
-    match fs::metadata(&path) {
-        Ok(metadata) if metadata.is_dir() => folder(input, &path),
-        Ok(metadata) if metadata.is_file() => Ok(vec![InputFile { path, size: metadata.len() }]),
-        Ok(_) => Err(CsvError::NotAFile { path }),
-        Err(_) if input.contains(['*', '?', '[']) => glob(input, &path),
-        Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
-            Err(CsvError::NotFound { path: input.to_owned() })
-        }
-        Err(source) => Err(CsvError::Read { path, offset: 0, source }),
+///
+/// `stores` says where that is: `input` is an address or a bare path, see [`Stores::locate`]. A name that exists as it
+/// stands is not read as a glob.
+pub fn resolve(stores: &Stores, input: &str) -> Result<Vec<InputFile>, CsvError> {
+    let location = stores.locate(input)?;
+    let is_glob = input.contains(['*', '?', '[']);
+    match location.stat() {
+        Ok(Some(entry)) if entry.is_dir => folder(input, &location),
+        Ok(Some(entry)) if entry.is_file => Ok(vec![InputFile { location, size: entry.size }]),
+        Ok(Some(_)) => Err(CsvError::NotAFile { path: location }),
+        Ok(None) if is_glob => expand(input, &location),
+        // A store may refuse to look up a name with such characters; one that cannot be asked may know the name.
+        Err(error) if is_glob && !error.is_retryable() => expand(input, &location),
+        Ok(None) => Err(CsvError::NotFound { path: input.to_owned() }),
+        Err(error) => Err(error.into()),
     }
 }
 
-fn local_path(input: &str) -> Result<PathBuf, CsvError> {
-    let scheme = input.split_once(':').map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest));
-    match scheme {
-        Some((scheme, rest)) if scheme == "file" => {
-            Ok(PathBuf::from(rest.strip_prefix("//").unwrap_or(rest)))
+fn folder(input: &str, location: &Location) -> Result<Vec<InputFile>, CsvError> {
+    let mut found = Vec::new();
+    for entry in location.list()? {
+        if is_csv_name(&entry.name) {
+            found.push((location.join(&entry.name), entry));
         }
-        // A one-letter scheme or one with a slash before the colon is a file name.
-        Some((scheme, _))
-            if scheme.len() > 1 && scheme.bytes().all(|b| b.is_ascii_alphanumeric()) =>
-        {
-            Err(CsvError::Scheme { path: input.to_owned(), scheme })
-        }
-        _ => Ok(PathBuf::from(input)),
     }
+    several("folder", input, found)
 }
 
-fn folder(input: &str, path: &Path) -> Result<Vec<InputFile>, CsvError> {
-    let failed = |source| CsvError::Read { path: path.to_owned(), offset: 0, source };
-    let mut candidates = Vec::new();
-    for entry in fs::read_dir(path).map_err(failed)? {
-        candidates.push(entry.map_err(failed)?.path());
-    }
-    candidates.retain(|path| is_csv_name(path));
-    several("folder", input, candidates)
-}
-
-fn glob(input: &str, pattern: &Path) -> Result<Vec<InputFile>, CsvError> {
-    let pattern = pattern.to_string_lossy();
-    let paths =
-        glob::glob(&pattern).map_err(|source| CsvError::Glob { path: input.to_owned(), source })?;
-    let mut candidates = Vec::new();
-    for path in paths {
-        candidates.push(path.map_err(|error| CsvError::Read {
-            path: error.path().to_owned(),
-            offset: 0,
-            source: error.into(),
-        })?);
-    }
-    candidates.retain(|path| !is_hidden(path));
-    several("glob", input, candidates)
+fn expand(input: &str, pattern: &Location) -> Result<Vec<InputFile>, CsvError> {
+    let mut found = glob::expand(input, pattern)?;
+    found.retain(|(location, _)| !is_hidden(location.name()));
+    several("glob", input, found)
 }
 
 fn several(
     what: &'static str,
     input: &str,
-    mut candidates: Vec<PathBuf>,
+    mut found: Vec<(Location, Entry)>,
 ) -> Result<Vec<InputFile>, CsvError> {
-    candidates.sort();
+    // Folder by folder: `a/x` stands before `a-b/x`.
+    found.sort_by(|(a, _), (b, _)| a.path().split('/').cmp(b.path().split('/')));
     let mut files = Vec::new();
     let mut empty = None;
-    for path in candidates {
-        let metadata = fs::metadata(&path).map_err(|source| CsvError::Read {
-            path: path.clone(),
-            offset: 0,
-            source,
-        })?;
-        if metadata.is_file() && metadata.len() > 0 {
-            files.push(InputFile { path, size: metadata.len() });
-        } else if metadata.is_file() {
-            empty = Some(path);
+    for (location, entry) in found {
+        if entry.is_file && entry.size > 0 {
+            files.push(InputFile { location, size: entry.size });
+        } else if entry.is_file {
+            empty = Some(location);
         }
     }
     match (files.is_empty(), empty) {
@@ -100,23 +75,27 @@ fn several(
     }
 }
 
-fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_none_or(|name| {
-        name.as_encoded_bytes().starts_with(b".") || name.as_encoded_bytes().starts_with(b"_")
-    })
+fn is_hidden(name: &str) -> bool {
+    name.is_empty() || name.starts_with(['.', '_'])
 }
 
-fn is_csv_name(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    !is_hidden(path) && (name.ends_with(".csv") || name.ends_with(".csv.gz"))
+fn is_csv_name(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    !is_hidden(name) && (lower.ends_with(".csv") || lower.ends_with(".csv.gz"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn names(files: &[InputFile]) -> Vec<String> {
-        files.iter().map(|f| f.path.file_name().unwrap().to_string_lossy().into_owned()).collect()
+        files.iter().map(|f| f.location.name().to_owned()).collect()
+    }
+
+    fn resolve(input: &str) -> Result<Vec<InputFile>, CsvError> {
+        super::resolve(&Stores::local(), input)
     }
 
     #[test]
@@ -135,6 +114,37 @@ mod tests {
     }
 
     #[test]
+    fn a_name_wins_over_its_reading_as_a_glob() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["[a].csv", "a.csv", "*.csv"] {
+            fs::write(dir.path().join(name), "x").unwrap();
+        }
+        let root = dir.path().to_str().unwrap();
+        for (pattern, expected) in [
+            ("[a].csv", &["[a].csv"][..]),
+            ("*.csv", &["*.csv"]),
+            ("[ab].csv", &["a.csv"]),
+            ("?.csv", &["*.csv", "a.csv"]),
+        ] {
+            assert_eq!(names(&resolve(&format!("{root}/{pattern}")).unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn files_stand_folder_by_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["a-b", "a", "b"] {
+            fs::create_dir(dir.path().join(folder)).unwrap();
+            fs::write(dir.path().join(folder).join("x.csv"), folder).unwrap();
+        }
+        let root = dir.path().to_str().unwrap();
+        let files = resolve(&format!("{root}/*/*.csv")).unwrap();
+        let found: Vec<_> = files.iter().map(|f| &f.location.path()[root.len()..]).collect();
+        assert_eq!(found, ["/a/x.csv", "/a-b/x.csv", "/b/x.csv"]);
+        assert_eq!(files.iter().map(|f| f.size).collect::<Vec<_>>(), [1, 3, 1]);
+    }
+
+    #[test]
     fn what_cannot_be_found_is_said() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().to_str().unwrap();
@@ -142,7 +152,7 @@ mod tests {
         assert!(message(&format!("{root}/no.csv")).contains("does not exist"));
         assert!(message(root).contains("holds no CSV file"));
         assert!(message(&format!("{root}/*.csv")).contains("glob"));
-        assert!(message("hdfs://name/x.csv").contains("cannot read \"hdfs\" addresses"));
+        assert!(message("hdfs://name/x.csv").contains("cannot use 'hdfs://name/x.csv'"));
         assert!(message(&format!("{root}/[.csv")).contains("not a valid glob"));
         assert!(message("/dev/null").contains("neither a file nor a folder"));
         fs::write(dir.path().join("only.csv"), "").unwrap();

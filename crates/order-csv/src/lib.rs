@@ -9,12 +9,16 @@
 //! to a rejects file with its line number and a detail, and has no influence on any other line. For that to hold a line
 //! break always ends a row, also inside quotes.
 //!
+//! Files are [`store::Location`]s: what is said here of files holds on the local disk and on HDFS.
+//!
 //! Not here: what the sums mean (crate `rfm`), and any table or catalog.
 //!
 //! ```no_run
 //! use std::sync::Arc;
 //! use order_csv::{OrderScan, ScanOptions, resolve};
-//! let scan = Arc::new(OrderScan::open(resolve("orders/*.csv")?, ScanOptions::default())?);
+//! use store::Stores;
+//! let inputs = resolve(&Stores::local(), "orders/*.csv")?;
+//! let scan = Arc::new(OrderScan::open(inputs, ScanOptions::default())?);
 //! let mut worker = scan.worker();
 //! while let Some(runs) = worker.next_batch()? {
 //!     println!("{} runs", runs.num_rows());

@@ -7,13 +7,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
 
 use order_model::Rejection;
+use store::{FileWriter, Location, StoreError};
 
 use crate::CsvError;
+
+/// Rejected rows are written in pieces of about this size, also when every block has but a few: each may be a packet
+/// on a network.
+const BUFFER_BYTES: usize = 256 * 1024;
 
 /// Which rejected rows are written to the rejects files. All are counted in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,11 +111,12 @@ impl BlockRejects {
     }
 }
 
-/// Writes the rejects file of one input file.
+/// Writes the rejects file of one input file. Dropped before its end, it removes what it wrote.
 #[derive(Debug)]
 pub(crate) struct RejectsWriter {
-    path: Option<PathBuf>,
-    file: Option<BufWriter<File>>,
+    path: Option<Location>,
+    file: Option<BufWriter<Box<dyn FileWriter>>>,
+    completed: bool,
     /// The block whose turn it is.
     next_block: u64,
     /// Lines before that block, the header included.
@@ -123,10 +127,11 @@ pub(crate) struct RejectsWriter {
 
 impl RejectsWriter {
     /// Nothing is created before the first rejected row. Without a `path` rows are dropped.
-    pub(crate) fn new(path: Option<PathBuf>) -> RejectsWriter {
+    pub(crate) fn new(path: Option<Location>) -> RejectsWriter {
         RejectsWriter {
             path,
             file: None,
+            completed: false,
             next_block: 0,
             lines: 1,
             waiting: BTreeMap::new(),
@@ -151,14 +156,13 @@ impl RejectsWriter {
     }
 
     fn write(&mut self, rejects: &BlockRejects) -> Result<(), CsvError> {
-        let Some(path) = self.path.as_deref() else { return Ok(()) };
+        let Some(path) = &self.path else { return Ok(()) };
         if rejects.rows.is_empty() {
             return Ok(());
         }
-        let failed = |source| CsvError::Rejects { path: path.to_owned(), source };
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(create(path).map_err(failed)?),
+            none => none.insert(create(path)?),
         };
         self.scratch.clear();
         let mut start = 0;
@@ -178,28 +182,40 @@ impl RejectsWriter {
             push_quoted(&mut self.scratch, text);
             self.scratch.push(b'\n');
         }
-        file.write_all(&self.scratch).map_err(failed)
+        file.write_all(&self.scratch).map_err(|error| failed(path, error))
+    }
+
+    /// How many blocks have come, counted from the front up to the first that has not.
+    pub(crate) fn blocks(&self) -> u64 {
+        self.next_block
+    }
+
+    /// Completes the file after the last block; it is durable then.
+    pub(crate) fn complete(&mut self) -> Result<(), CsvError> {
+        if let (Some(file), Some(path)) = (self.file.take(), &self.path) {
+            let file = file.into_inner().map_err(|error| failed(path, error.into_error()))?;
+            file.finish().map_err(CsvError::Rejects)?;
+            self.completed = true;
+        }
+        Ok(())
     }
 
     /// Completes the file and says where it is, if there were any rejects.
-    pub(crate) fn finish(self) -> Result<Option<PathBuf>, CsvError> {
-        match (self.file, self.path) {
-            (Some(file), Some(path)) => match file.into_inner() {
-                Ok(_) => Ok(Some(path)),
-                Err(error) => Err(CsvError::Rejects { path, source: error.into_error() }),
-            },
-            _ => Ok(None),
-        }
+    pub(crate) fn finish(mut self) -> Result<Option<Location>, CsvError> {
+        self.complete()?;
+        Ok(self.path.filter(|_| self.completed))
     }
 }
 
-fn create(path: &Path) -> std::io::Result<BufWriter<File>> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let mut file = BufWriter::new(File::create_new(path)?);
-    file.write_all(b"line,reason,detail,row\n")?;
+fn create(path: &Location) -> Result<BufWriter<Box<dyn FileWriter>>, CsvError> {
+    let file = path.create().map_err(CsvError::Rejects)?;
+    let mut file = BufWriter::with_capacity(BUFFER_BYTES, file);
+    file.write_all(b"line,reason,detail,row\n").map_err(|error| failed(path, error))?;
     Ok(file)
+}
+
+fn failed(path: &Location, error: std::io::Error) -> CsvError {
+    CsvError::Rejects(StoreError::from_io("write", path.to_string(), error))
 }
 
 /// A quarter of all rows of a real shop is rejected (no customer), so this has to be quick: the formatting machinery stood out in profiles.
@@ -245,12 +261,12 @@ mod tests {
     fn blocks_in_any_order_give_line_numbers_in_order() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sub/x.csv");
-        let mut writer = RejectsWriter::new(Some(path.clone()));
+        let mut writer = RejectsWriter::new(Some(Location::local(&path)));
         writer.submit(2, 1, rejects(&[(0, "c")])).unwrap();
         writer.submit(1, 5, rejects(&[(4, "b\"b")])).unwrap();
         assert!(!path.exists());
         writer.submit(0, 10, rejects(&[(0, "a,a")])).unwrap();
-        assert_eq!(writer.finish().unwrap(), Some(path.clone()));
+        assert_eq!(writer.finish().unwrap(), Some(Location::local(&path)));
         let price = "malformed,the price is not a decimal number";
         let expected = format!(
             "line,reason,detail,row\n2,{price},\"a,a\"\n16,{price},\"b\"\"b\"\n17,{price},\"c\"\n"
@@ -271,7 +287,7 @@ mod tests {
     fn no_rejects_no_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.csv");
-        let mut writer = RejectsWriter::new(Some(path.clone()));
+        let mut writer = RejectsWriter::new(Some(Location::local(&path)));
         writer.submit(0, 10, BlockRejects::default()).unwrap();
         assert_eq!(writer.finish().unwrap(), None);
         assert!(!path.exists());

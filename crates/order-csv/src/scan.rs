@@ -1,10 +1,10 @@
 //! The scan: files -> blocks -> lines -> order runs, by any number of threads.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use order_model::{DateFormat, Rejection, Timestamp};
+use store::Location;
 
 use crate::block::Block;
 use crate::file::OpenedFile;
@@ -23,7 +23,7 @@ pub struct ScanOptions {
     /// Each line is a run of its own and comes with its bytes, so that exact duplicates can be found.
     pub whole_lines: bool,
     /// Folder for rejects files; it is created when the first row is rejected. Without it none are written.
-    pub rejects_folder: Option<PathBuf>,
+    pub rejects_folder: Option<Location>,
     /// Which rejected rows are written.
     pub keep_rejects: KeepRejects,
 }
@@ -35,14 +35,15 @@ pub struct OrderScan {
     options: ScanOptions,
     workers: AtomicUsize,
     bytes: AtomicU64,
+    retryable: AtomicBool,
 }
 
 /// What a scan saw of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileSummary {
     /// The file.
-    pub path: PathBuf,
-    /// Its size on disk in bytes.
+    pub location: Location,
+    /// Its size in the store in bytes.
     pub bytes: u64,
     /// Rows read; blank lines are none.
     pub rows: u64,
@@ -52,7 +53,7 @@ pub struct FileSummary {
     /// then read in whichever it is.
     pub date_format: Option<DateFormat>,
     /// Its rejects file, if one was written.
-    pub rejects_file: Option<PathBuf>,
+    pub rejects_file: Option<Location>,
 }
 
 /// What a scan saw. `rows` = `kept` + `after_snapshot` + the sum of `rejected`.
@@ -78,20 +79,20 @@ impl OrderScan {
             let rejects = match (&options.rejects_folder, options.keep_rejects) {
                 (None, _) | (_, KeepRejects::None) => None,
                 (Some(folder), _) => {
-                    let name = input.path.file_name().unwrap_or_default().to_string_lossy();
-                    let name = name.strip_suffix(".gz").unwrap_or(&name);
+                    let name = input.location.name();
+                    let name = name.strip_suffix(".gz").unwrap_or(name);
                     let name = name.strip_suffix(".csv").unwrap_or(name);
-                    Some(folder.join(format!("{index:05}-{name}.rejects.csv")))
+                    Some(folder.join(&format!("{index:05}-{name}.rejects.csv")))
                 }
             };
             let opened = OpenedFile::open(input, options.date_format)?;
-            files.push(FileState::new(opened, rejects)?);
+            files.push(FileState::new(opened, rejects));
         }
         let (workers, bytes) = (AtomicUsize::new(0), AtomicU64::new(0));
-        Ok(OrderScan { files, options, workers, bytes })
+        Ok(OrderScan { files, options, workers, bytes, retryable: AtomicBool::new(false) })
     }
 
-    /// Bytes of all files on disk.
+    /// Bytes of all files as they are stored.
     pub fn total_bytes(&self) -> u64 {
         self.files.iter().map(|file| file.opened.input.size).sum()
     }
@@ -99,6 +100,12 @@ impl OrderScan {
     /// Bytes read so far, for progress; those of a gzip file count when it has ended.
     pub fn bytes_read(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether a worker ended with an error that [`CsvError::is_retryable`]. For a caller whom an engine between them
+    /// gives only the error's text.
+    pub fn failed_retryably(&self) -> bool {
+        self.retryable.load(Ordering::Relaxed)
     }
 
     /// A new worker. Any number may run at once; together they deliver every run once.
@@ -113,7 +120,7 @@ impl OrderScan {
         for file in &self.files {
             let (counts, rejects_file) = file.finish()?;
             files.push(FileSummary {
-                path: file.opened.input.path.clone(),
+                location: file.opened.input.location.clone(),
                 bytes: file.opened.input.size,
                 rows: counts.rows,
                 rejected: counts.rejected.iter().sum(),
@@ -125,6 +132,10 @@ impl OrderScan {
         let rejected = Rejection::ALL.into_iter().zip(total.rejected).collect();
         let Counts { rows, kept, after_snapshot, .. } = total;
         Ok(ScanSummary { files, rows, kept, after_snapshot, rejected })
+    }
+
+    pub(crate) fn note_failure(&self, error: &CsvError) {
+        self.retryable.fetch_or(error.is_retryable(), Ordering::Relaxed);
     }
 
     pub(crate) fn options(&self) -> &ScanOptions {

@@ -1,10 +1,10 @@
 //! One input file while its rows are read: who takes which block, and what came of it.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use order_model::Rejection;
+use store::Location;
 
 use crate::CsvError;
 use crate::block::{BLOCK_BYTES, Block, GzipFile, PlainFile};
@@ -36,6 +36,9 @@ impl Counts {
 pub(crate) struct FileState {
     pub opened: OpenedFile,
     source: Source,
+    /// Blocks it has; of a gzip file that shows when the last one is read, and until then this is more than any file
+    /// has.
+    blocks: AtomicU64,
     results: Mutex<Results>,
 }
 
@@ -59,17 +62,22 @@ struct Results {
 }
 
 impl FileState {
-    pub(crate) fn new(opened: OpenedFile, rejects: Option<PathBuf>) -> Result<FileState, CsvError> {
-        let source = if opened.gzip {
-            let stream = Mutex::new(GzipStream::Unopened);
-            Source::Gzip { started: AtomicBool::new(false), stream }
-        } else {
-            let input = &opened.input;
-            let file = PlainFile::open(&input.path, opened.header_bytes, input.size)?;
-            Source::Plain { file, next: AtomicU64::new(0) }
+    pub(crate) fn new(opened: OpenedFile, rejects: Option<Location>) -> FileState {
+        let (source, blocks) = match &opened.plain {
+            None => {
+                let stream = Mutex::new(GzipStream::Unopened);
+                (Source::Gzip { started: AtomicBool::new(false), stream }, u64::MAX)
+            }
+            Some(file) => {
+                let (begin, size) = (opened.header_bytes, opened.input.size);
+                let file = PlainFile::new(Arc::clone(file), begin, size);
+                let blocks = file.blocks();
+                (Source::Plain { file, next: AtomicU64::new(0) }, blocks)
+            }
         };
+        let blocks = AtomicU64::new(blocks);
         let results = Results { counts: Counts::default(), rejects: RejectsWriter::new(rejects) };
-        Ok(FileState { opened, source, results: Mutex::new(results) })
+        FileState { opened, source, blocks, results: Mutex::new(results) }
     }
 
     /// Whether a worker can read it without waiting for another one.
@@ -82,7 +90,7 @@ impl FileState {
 
     /// Takes the next block: its number, and the bytes of input it stands for. `None` at the end.
     pub(crate) fn next_block(&self, block: &mut Block) -> Result<Option<(u64, u64)>, CsvError> {
-        let path = self.opened.input.path.as_path();
+        let path = &self.opened.input.location;
         match &self.source {
             Source::Plain { file, next } => {
                 if next.load(Ordering::Relaxed) >= file.blocks() {
@@ -97,7 +105,7 @@ impl FileState {
             }
             Source::Gzip { started, stream } => {
                 started.store(true, Ordering::Relaxed);
-                lock(stream).next_block(path, &self.opened, block)
+                lock(stream).next_block(self, block)
             }
         }
     }
@@ -112,11 +120,16 @@ impl FileState {
     ) -> Result<(), CsvError> {
         let mut results = lock(&self.results);
         results.counts.add(counts);
-        results.rejects.submit(number, lines, rejects)
+        results.rejects.submit(number, lines, rejects)?;
+        // Not only when the scan ends: each open file holds a buffer, in a store on the network also a connection.
+        if results.rejects.blocks() == self.blocks.load(Ordering::Acquire) {
+            results.rejects.complete()?;
+        }
+        Ok(())
     }
 
     /// The counts of the whole file, and its rejects file if one was written.
-    pub(crate) fn finish(&self) -> Result<(Counts, Option<PathBuf>), CsvError> {
+    pub(crate) fn finish(&self) -> Result<(Counts, Option<Location>), CsvError> {
         let mut results = lock(&self.results);
         let rejects = std::mem::replace(&mut results.rejects, RejectsWriter::new(None));
         Ok((results.counts, rejects.finish()?))
@@ -126,21 +139,26 @@ impl FileState {
 impl GzipStream {
     fn next_block(
         &mut self,
-        path: &Path,
-        opened: &OpenedFile,
+        of: &FileState,
         block: &mut Block,
     ) -> Result<Option<(u64, u64)>, CsvError> {
+        let input = &of.opened.input;
+        let path = &input.location;
         if let GzipStream::Unopened = self {
-            let file = Box::new(GzipFile::open(path, opened.header_bytes)?);
-            *self = GzipStream::Open { file, next: 0 };
+            let mut file = GzipFile::open(path)?;
+            file.skip(path, of.opened.header_bytes)?;
+            *self = GzipStream::Open { file: Box::new(file), next: 0 };
         }
         let GzipStream::Open { file, next } = self else { return Ok(None) };
         if file.read(path, block)? {
             let number = *next;
             *next += 1;
             // How far the compressed file is read is known only at its end.
-            let bytes = if file.ended() { opened.input.size } else { 0 };
-            Ok(Some((number, bytes)))
+            if !file.ended() {
+                return Ok(Some((number, 0)));
+            }
+            of.blocks.store(*next, Ordering::Release);
+            Ok(Some((number, input.size)))
         } else {
             *self = GzipStream::Ended;
             Ok(None)

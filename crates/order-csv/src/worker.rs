@@ -63,6 +63,10 @@ impl ScanWorker {
     /// Reads on until a batch of order runs is full; `None` when all files are read. Batches have the columns of
     /// [`schema`](crate::schema).
     pub fn next_batch(&mut self) -> Result<Option<RecordBatch>, CsvError> {
+        self.read_batch().inspect_err(|error| self.scan.note_failure(error))
+    }
+
+    fn read_batch(&mut self) -> Result<Option<RecordBatch>, CsvError> {
         while !self.ended && self.lines.runs.len() < BATCH_RUNS {
             match self.scan.next_block(self.file, &mut self.block)? {
                 None => {

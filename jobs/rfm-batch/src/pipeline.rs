@@ -1,16 +1,16 @@
 //! A run of the batch layer, from CSV to published tables.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context as _, bail};
-use job_kit::exit::UsageError;
+use job_kit::exit::{RetryLater, UsageError};
 use job_kit::format::thousands;
 use job_kit::progress::Steps;
 use order_csv::{CsvError, OrderScan, ScanOptions, ScanSummary, resolve};
 use order_model::{Date, Money};
 use segmentation::Segmentation;
+use store::{Location, StoreErrorKind, Stores};
 use warehouse::run_id::RunId;
 
 use crate::aggregate::{Aggregated, Resources, aggregate};
@@ -32,13 +32,17 @@ pub(crate) fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {
     let run_id = RunId::new(now);
     let steps = cli.common.steps();
     let writes = !cli.run.dry_run && !cli.run.choose_k;
-    let warehouse = settings.warehouse.path.as_path();
+    let stores = Stores::local();
+    let warehouse = Location::local(&settings.warehouse.path);
     let input = settings.input()?;
+    let report_file = settings.batch.report.as_deref();
+    let report_file = report_file.map(|file| stores.locate(&file.to_string_lossy())).transpose();
+    let report_file = report_file.map_err(|error| explain(error.into()))?;
     // The pool of k-means and of the Parquet encoders. A second call in one process would be refused, and harmless.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(settings.threads()).build_global();
 
-    let rejects_folder = writes.then(|| rejects::folder(warehouse, &run_id));
-    let (aggregated, scanned) = read(input, rejects_folder, settings, &steps)?;
+    let rejects_folder = writes.then(|| rejects::folder(&warehouse, &run_id));
+    let (aggregated, scanned) = read(&stores, input, rejects_folder, settings, &steps)?;
     let customers = &aggregated.customers;
     let snapshot = snapshot_date(customers, settings, now)?;
 
@@ -70,25 +74,26 @@ pub(crate) fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {
     let mut report = report(&run_id, input, &scanned, &aggregated, snapshot);
     add_segments(&mut report, &segmentation, &profiles, settings);
     if let Some(published) = published {
-        add_tables(&mut report, published, warehouse);
-        rejects::remove_old(warehouse, settings.batch.keep_old_runs.get(), now);
+        add_tables(&mut report, published, &warehouse);
+        rejects::remove_old(&warehouse, settings.batch.keep_old_runs.get(), now);
     }
     let seconds = steps.seconds().into_iter();
     report.seconds = seconds.map(|(step, seconds)| run_report::Seconds { step, seconds }).collect();
     report.total_seconds = begun.elapsed().as_secs_f64();
     if writes {
-        report.write(&warehouse.join(REPORTS).join(format!("{run_id}.json")))?;
+        report.write(&warehouse.join(REPORTS).join(&format!("{run_id}.json")))?;
     }
-    if let Some(path) = &settings.batch.report {
-        report.write(path)?;
+    if let Some(file) = &report_file {
+        report.write(file)?;
     }
     Ok(summary::print_run(&report)?)
 }
 
 /// Input files -> customers.
 fn read(
+    stores: &Stores,
     input: &str,
-    rejects_folder: Option<std::path::PathBuf>,
+    rejects_folder: Option<Location>,
     settings: &Settings,
     steps: &Steps,
 ) -> anyhow::Result<(Aggregated, ScanSummary)> {
@@ -96,10 +101,11 @@ fn read(
         date_format: settings.date_format().map_err(UsageError)?,
         until: settings.snapshot_date().map_err(UsageError)?.map(Date::midnight),
         whole_lines: settings.batch.drop_duplicates,
-        rejects_folder: rejects_folder.clone(),
+        rejects_folder,
         keep_rejects: settings.keep_rejects(),
     };
-    let scan = Arc::new(OrderScan::open(resolve(input).map_err(explain)?, options)?);
+    let inputs = resolve(stores, input).map_err(explain)?;
+    let scan = Arc::new(OrderScan::open(inputs, options).map_err(explain)?);
     let step = steps.start("read and aggregate", Some(scan.total_bytes()));
     let threads = settings.threads();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -110,9 +116,11 @@ fn read(
     let batch = &settings.batch;
     let temp_folder = batch.temp_folder.as_deref();
     let resources = Resources { threads, memory: batch.memory, temp_folder };
-    let aggregated =
-        runtime.block_on(aggregate(&scan, batch.drop_duplicates, &resources, &step))?;
-    let scanned = scan.finish()?;
+    let aggregated = runtime.block_on(aggregate(&scan, batch.drop_duplicates, &resources, &step));
+    let aggregated = aggregated.map_err(|error| {
+        if scan.failed_retryably() { error.context(not_read_yet()) } else { error }
+    })?;
+    let scanned = scan.finish().map_err(explain)?;
     check(&aggregated, &scanned, input, batch.drop_duplicates)?;
     let customers = aggregated.customers.len();
     step.finish(format_args!(
@@ -141,7 +149,7 @@ fn check(
             ));
         }
         let rejects = scanned.files.iter().find_map(|file| file.rejects_file.as_ref());
-        let rejects = rejects.map(|path| format!("; see {}", path.display())).unwrap_or_default();
+        let rejects = rejects.map(|path| format!("; see {path}")).unwrap_or_default();
         let counts =
             if counts.is_empty() { String::new() } else { format!(" ({})", counts.join(", ")) };
         let rows = thousands(scanned.rows);
@@ -184,13 +192,26 @@ fn snapshot_date(
     Ok(rfm::default_snapshot(*last))
 }
 
+/// Gives an error the exit code that fits what the user can do.
 fn explain(error: CsvError) -> anyhow::Error {
-    match error {
-        CsvError::Scheme { .. } | CsvError::Glob { .. } => {
-            anyhow::Error::new(UsageError(format!("{:#}", anyhow::Error::new(error))))
-        }
-        error => error.into(),
+    let is_usage = match &error {
+        CsvError::Glob { .. } => true,
+        CsvError::Store(error) => error.kind() == StoreErrorKind::Address,
+        _ => false,
+    };
+    let retryable = error.is_retryable();
+    let error = anyhow::Error::new(error);
+    if is_usage {
+        anyhow::Error::new(UsageError(format!("{error:#}")))
+    } else if retryable {
+        error.context(not_read_yet())
+    } else {
+        error
     }
+}
+
+fn not_read_yet() -> RetryLater {
+    RetryLater("the orders could not be read, and nothing was published".to_owned())
 }
 
 fn report(
@@ -201,12 +222,12 @@ fn report(
     snapshot: Date,
 ) -> RunReport {
     let files = scanned.files.iter().map(|file| run_report::File {
-        path: file.path.clone(),
+        path: file.location.to_string(),
         bytes: file.bytes,
         rows: file.rows,
         rejected: file.rejected,
         date_format: file.date_format.map(|format| format.name()),
-        rejects_file: file.rejects_file.clone(),
+        rejects_file: file.rejects_file.as_ref().map(|file| file.to_string().into()),
     });
     let rejected = scanned
         .rejected
@@ -267,8 +288,8 @@ fn add_segments(
         .collect();
 }
 
-fn add_tables(report: &mut RunReport, published: PublishedSnapshot, warehouse: &Path) {
-    report.warehouse = Some(warehouse.display().to_string());
+fn add_tables(report: &mut RunReport, published: PublishedSnapshot, warehouse: &Location) {
+    report.warehouse = Some(warehouse.to_string());
     let tables = published.tables.into_iter();
     report.tables = tables
         .map(|t| run_report::Table {

@@ -1,10 +1,10 @@
 //! The run report: everything a run can say about itself, as JSON, for people and for monitoring.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use serde::Serialize;
+use store::Location;
 
 /// Money and ids are texts: exact decimals and 64-bit integers exceed what many JSON readers keep.
 #[derive(Debug, Serialize)]
@@ -33,7 +33,8 @@ pub(crate) struct RunReport {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct File {
-    pub path: PathBuf,
+    /// As messages name it: a bare path on the local disk, else an address.
+    pub path: String,
     pub bytes: u64,
     pub rows: u64,
     pub rejected: u64,
@@ -93,17 +94,15 @@ pub(crate) struct Seconds {
 }
 
 impl RunReport {
-    /// Writes the report, whole or not at all.
-    pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
-        let what = || format!("writing the run report {path:?}");
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).with_context(what)?;
-        }
-        let mut text = serde_json::to_string_pretty(self).with_context(what)?;
+    /// Writes the report, whole or not at all, also in the place of an older one.
+    pub(crate) fn write(&self, to: &Location) -> anyhow::Result<()> {
+        const WHAT: &str = "writing the run report";
+        let mut text = serde_json::to_string_pretty(self).context(WHAT)?;
         text.push('\n');
-        let mut unfinished = path.as_os_str().to_owned();
-        unfinished.push(".tmp");
-        fs::write(&unfinished, text).with_context(what)?;
-        fs::rename(&unfinished, path).with_context(what)
+        let unfinished = Location::new(to.store().clone(), &format!("{}.tmp", to.path()));
+        // Left behind by a run that was killed.
+        unfinished.remove_file().context(WHAT)?;
+        unfinished.write(text.as_bytes()).context(WHAT)?;
+        unfinished.replace(to).context(WHAT)
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
@@ -11,6 +10,7 @@ use arrow::datatypes::{Decimal128Type, Int64Type};
 use order_csv::{KeepRejects, OrderScan, ScanOptions, ScanSummary, resolve, split_last_seen_key};
 use order_model::{Date, Rejection};
 use proptest::prelude::*;
+use store::{Location, Stores};
 
 const HEADER: &str =
     "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country";
@@ -37,7 +37,8 @@ fn add(batch: &RecordBatch, invoices: &mut Invoices) {
 }
 
 fn scan_with(input: &str, options: ScanOptions, workers: usize) -> (Invoices, ScanSummary) {
-    let scan = Arc::new(OrderScan::open(resolve(input).unwrap(), options).unwrap());
+    let scan =
+        Arc::new(OrderScan::open(resolve(&Stores::local(), input).unwrap(), options).unwrap());
     let mut workers: Vec<_> = (0..workers).map(|_| scan.worker()).collect();
     let mut invoices = Invoices::new();
     // In turns, so that blocks are spread over the workers on any machine.
@@ -69,8 +70,8 @@ impl Folder {
         path.to_str().unwrap().to_owned()
     }
 
-    fn rejects(&self) -> PathBuf {
-        self.0.path().join("rejects")
+    fn rejects(&self) -> Location {
+        Location::local(self.0.path().join("rejects"))
     }
 }
 
@@ -85,12 +86,12 @@ fn scan(content: impl AsRef<[u8]>) -> (Invoices, ScanSummary, String) {
     let input = folder.put("x.csv", content);
     let options = ScanOptions { rejects_folder: Some(folder.rejects()), ..Default::default() };
     let (invoices, summary) = scan_with(&input, options, 2);
-    let rejects = summary.files[0].rejects_file.as_deref().map(read).unwrap_or_default();
+    let rejects = summary.files[0].rejects_file.as_ref().map(read).unwrap_or_default();
     (invoices, summary, rejects)
 }
 
-fn read(path: &Path) -> String {
-    String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned()
+fn read(location: &Location) -> String {
+    String::from_utf8_lossy(&location.read().unwrap().unwrap()).into_owned()
 }
 
 fn rejected(summary: &ScanSummary, reason: Rejection) -> u64 {
@@ -232,7 +233,8 @@ fn whole_lines_come_one_by_one_with_their_bytes() {
     let row = "1,A,\"x\",1,12/1/2010 8:26,1,1,UK";
     let input = folder.put("x.csv", format!("{HEADER}\n{row}\r\n{row}\r\n"));
     let options = ScanOptions { whole_lines: true, ..Default::default() };
-    let scan = Arc::new(OrderScan::open(resolve(&input).unwrap(), options).unwrap());
+    let scan =
+        Arc::new(OrderScan::open(resolve(&Stores::local(), &input).unwrap(), options).unwrap());
     let batch = scan.worker().next_batch().unwrap().unwrap();
     let lines: Vec<_> = batch["line"].as_binary::<i32>().iter().flatten().collect();
     assert_eq!(lines, [row.as_bytes(), row.as_bytes()]);
@@ -266,7 +268,7 @@ fn a_line_longer_than_the_limit_is_one_rejected_row() {
             assert_eq!(summary.kept, before as u64 + 1);
             assert_eq!(invoices.values().map(|v| v.1).sum::<i64>(), before as i64 + 1);
             assert_eq!(rejected(&summary, Rejection::Malformed), 1);
-            let rejects = read(summary.files[0].rejects_file.as_deref().unwrap());
+            let rejects = read(summary.files[0].rejects_file.as_ref().unwrap());
             let line = before + 2;
             let expected = if length > 1024 * 1024 {
                 format!("{line},malformed,a line of {length} bytes; the first 65536 are kept")
@@ -301,7 +303,8 @@ fn a_line_of_exactly_the_limit_counts_wherever_it_is_cut() {
 fn a_header_without_end_is_an_error() {
     let folder = Folder::new();
     let input = folder.put("x.csv", HEADER.to_owned() + &",more".repeat(20_000) + "\n1,2\n");
-    let opened = OrderScan::open(resolve(&input).unwrap(), ScanOptions::default());
+    let opened =
+        OrderScan::open(resolve(&Stores::local(), &input).unwrap(), ScanOptions::default());
     let error = opened.map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("first line of more than 65536 bytes"), "{error}");
 }
@@ -312,7 +315,8 @@ fn a_cut_gzip_stream_is_an_error_that_names_the_file() {
     let bytes = gzip(format!("{HEADER}\n{good}").as_bytes());
     let folder = Folder::new();
     let input = folder.put("cut.csv.gz", &bytes[..bytes.len() - 100]);
-    let scan = OrderScan::open(resolve(&input).unwrap(), ScanOptions::default()).unwrap();
+    let scan = OrderScan::open(resolve(&Stores::local(), &input).unwrap(), ScanOptions::default())
+        .unwrap();
     let mut worker = Arc::new(scan).worker();
     let error = loop {
         match worker.next_batch() {
@@ -329,7 +333,8 @@ fn a_file_that_shrinks_is_an_error() {
     let good = "7,A,x,1,12/1/2010 8:26,1.5,42,UK\n".repeat(50_000);
     let folder = Folder::new();
     let input = folder.put("x.csv", format!("{HEADER}\n{good}"));
-    let scan = OrderScan::open(resolve(&input).unwrap(), ScanOptions::default()).unwrap();
+    let scan = OrderScan::open(resolve(&Stores::local(), &input).unwrap(), ScanOptions::default())
+        .unwrap();
     fs::OpenOptions::new().write(true).open(&input).unwrap().set_len(1_000).unwrap();
     let error = Arc::new(scan).worker().next_batch().unwrap_err().to_string();
     assert!(error.contains("became shorter"), "{error}");
@@ -369,7 +374,7 @@ proptest! {
             let (invoices, summary) =
                 scan_with(input, ScanOptions { rejects_folder, ..Default::default() }, workers);
             let rejects: Vec<_> =
-                summary.files.iter().filter_map(|f| f.rejects_file.as_deref()).map(read).collect();
+                summary.files.iter().filter_map(|f| f.rejects_file.as_ref()).map(read).collect();
             (invoices, summary.rejected, rejects)
         };
         let expected = run(&whole, "one", 1);
@@ -402,15 +407,15 @@ fn rejects_can_be_left_out() {
         format!("{HEADER}\n1,A,x,1,12/1/2010 8:26,1,,UK\n2,A,x,1,12/1/2010 8:26,1,z,UK\n"),
     );
     for (keep_rejects, lines) in [(KeepRejects::Malformed, 2), (KeepRejects::All, 3)] {
-        let rejects_folder = Some(folder.rejects().join(lines.to_string()));
+        let rejects_folder = Some(folder.rejects().join(&lines.to_string()));
         let options = ScanOptions { rejects_folder, keep_rejects, ..Default::default() };
         let (_, summary) = scan_with(&input, options, 1);
-        let rejects = read(summary.files[0].rejects_file.as_deref().unwrap());
+        let rejects = read(summary.files[0].rejects_file.as_ref().unwrap());
         assert_eq!(rejects.lines().count(), lines);
     }
     let rejects_folder = Some(folder.rejects().join("none"));
     let keep_rejects = KeepRejects::None;
     let options = ScanOptions { rejects_folder, keep_rejects, ..Default::default() };
     assert_eq!(scan_with(&input, options, 1).1.files[0].rejects_file, None);
-    assert!(!folder.rejects().join("none").exists());
+    assert_eq!(folder.rejects().join("none").stat().unwrap(), None);
 }
