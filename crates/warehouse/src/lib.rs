@@ -59,6 +59,7 @@ pub mod partition_path;
 
 pub mod catalog;
 pub mod catalog_state;
+pub mod claim;
 pub mod local_catalog;
 
 pub mod read;

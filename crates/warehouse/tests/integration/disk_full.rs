@@ -28,13 +28,15 @@ fn the_error_says_what_to_do_and_the_previous_snapshot_stays() {
     let message = large.as_ref().unwrap_err();
     assert!(message.starts_with("retryable=false cannot write '"), "{message}");
     assert!(message.contains("ecom_user_rfm_batch/_runs/run-"), "{message}");
-    let advice =
-        "part-00000.parquet': the disk is full or a quota is used up; free some space or choose another folder";
+    let advice = "part-00000.parquet': the disk is full or a quota is used up; free some space or choose another folder";
     assert!(message.contains(advice), "{message}");
     assert!(message.contains("No space left on device (os error 28)"), "{message}");
     assert!(message.contains(r#"views show Some(("2011-12-09", 1)), 0 leftovers"#), "{message}");
 
     let message = full.as_ref().unwrap_err();
-    assert!(message.contains(": the disk is full or a quota is used up; free some space"), "{message}");
+    assert!(
+        message.contains(": the disk is full or a quota is used up; free some space"),
+        "{message}"
+    );
     assert!(message.contains(r#"views show Some(("2011-12-11", 3)), 0 leftovers"#), "{message}");
 }
