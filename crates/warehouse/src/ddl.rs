@@ -300,6 +300,14 @@ impl ViewDef {
     pub fn text_for(&self, snapshot_date: &SnapshotDate) -> String {
         self.text.replace(SNAPSHOT_DATE_VARIABLE, snapshot_date.as_str())
     }
+
+    /// The snapshot that a query shows, if it is [`Self::text_for`] that snapshot. White space does not matter.
+    pub fn snapshot_of(&self, text: &str) -> Option<SnapshotDate> {
+        let words = |text: &str| text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+        let (text, pattern) = (words(text.trim_end_matches([';', ' ', '\n'])), words(&self.text));
+        let (before, after) = pattern.split_once(SNAPSHOT_DATE_VARIABLE)?;
+        text.strip_prefix(before)?.strip_suffix(after)?.parse().ok()
+    }
 }
 
 fn read_definition(file: &str, sql: &str, naming: &Naming) -> Result<Definition, DdlError> {

@@ -3,7 +3,8 @@
 //! Compiled in only with the cargo feature `fault-points`; without it [`reach`] is nothing. With it, the environment
 //! variable `RFM_FAULT` names the place:
 //! - `RFM_FAULT=<name>` ends the process there, at once and without any clean-up, as `kill -9` would;
-//! - `RFM_FAULT=<name>:pause=<ms>` waits there for so many milliseconds.
+//! - `RFM_FAULT=<name>:pause=<ms>` waits there for so many milliseconds;
+//! - `RFM_FAULT=<name>#<n>` does so the n-th time the place is reached, from 1.
 
 macro_rules! points {
     ($($(#[$doc:meta])* $ident:ident = $name:literal,)*) => {
@@ -23,6 +24,8 @@ points! {
     CREATE_TABLES_SYNCED = "create-tables-synced",
     /// New tables: the catalog is replaced.
     CREATE_TABLES_REPLACED = "create-tables-replaced",
+    /// A catalog server has created a table.
+    TABLE_CREATED = "table-created",
     /// All tables exist.
     TABLES_CREATED = "tables-created",
     /// What killed runs left is gone.
@@ -45,6 +48,10 @@ points! {
     PUBLISH_SYNCED = "publish-synced",
     /// Publication: the catalog is replaced; this is the moment.
     PUBLISH_REPLACED = "publish-replaced",
+    /// A catalog server has the new partition of a table.
+    PARTITION_PUBLISHED = "partition-published",
+    /// A catalog server has pointed a view at the newest snapshot.
+    VIEW_PUBLISHED = "view-published",
     /// The new snapshot is published for good.
     PUBLISHED = "published",
     /// The directories that the new snapshot replaced are marked.
@@ -59,9 +66,13 @@ pub fn reach(_point: &str) {}
 /// Marks a place. Does nothing unless `RFM_FAULT` names it.
 #[cfg(feature = "fault-points")]
 pub fn reach(point: &str) {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static REACHED: AtomicU32 = AtomicU32::new(0);
+
     let Ok(fault) = std::env::var("RFM_FAULT") else { return };
-    let (name, action) = fault.split_once(':').unwrap_or((&fault, ""));
-    if name != point {
+    let (place, action) = fault.split_once(':').unwrap_or((&fault, ""));
+    let (name, turn) = place.split_once('#').unwrap_or((place, "1"));
+    if name != point || REACHED.fetch_add(1, Ordering::Relaxed) + 1 != turn.parse().unwrap_or(1) {
         return;
     }
     match action.strip_prefix("pause=").and_then(|millis| millis.parse().ok()) {

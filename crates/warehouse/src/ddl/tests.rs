@@ -170,3 +170,20 @@ fn a_broken_file_is_named_with_its_line() {
         assert!(message.contains(&format!("line {line}")), "{line}: {message}");
     }
 }
+
+#[test]
+fn a_view_tells_which_snapshot_it_shows() {
+    let ddl = Ddl::load(&Naming::new("shop", "x_", "/warehouse").unwrap()).unwrap();
+    for view in &ddl.views {
+        let text = view.text_for(&"2011-12-10".parse().unwrap());
+        let shown = |text: &str| view.snapshot_of(text).map(|date| date.as_str().to_owned());
+        assert_eq!(shown(&text).as_deref(), Some("2011-12-10"));
+        assert_eq!(
+            shown(&format!("{}\n;", text.replace('\n', "  "))).as_deref(),
+            Some("2011-12-10")
+        );
+        assert_eq!(shown(&text.replace("customer", "client").replace("segment", "part")), None);
+        assert_eq!(shown(&text.replace("2011-12-10", "2011-12-10' OR '1' = '1")), None);
+        assert_eq!(shown("SELECT 1"), None);
+    }
+}

@@ -1,0 +1,429 @@
+//! Calls to the metastore: several servers, time-outs, repetition.
+//!
+//! A call goes to the server that answered last. When that one does not answer, the others are tried, and then all
+//! of them again with growing pauses, until the time to keep trying is over. So every call here may reach a metastore
+//! twice, also when the first time had its effect: callers take `AlreadyExists` after all for what it is.
+
+use std::error::Error;
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use hive_metastore::{
+    AddPartitionsRequest, Database, EnvironmentContext, GetTableRequest, Partition, Table,
+    ThriftHiveMetastoreAddPartitionsReqException as AddPartitionsReqException,
+    ThriftHiveMetastoreAlterPartitionsWithEnvironmentContextException as AlterPartitionsException,
+    ThriftHiveMetastoreAlterTableWithEnvironmentContextException as AlterTableException,
+    ThriftHiveMetastoreClient, ThriftHiveMetastoreClientBuilder,
+    ThriftHiveMetastoreCreateDatabaseException as CreateDatabaseException,
+    ThriftHiveMetastoreCreateTableException as CreateTableException,
+    ThriftHiveMetastoreGetDatabaseException as GetDatabaseException,
+    ThriftHiveMetastoreGetPartitionsException as GetPartitionsException,
+    ThriftHiveMetastoreGetTableReqException as GetTableReqException,
+};
+use volo_thrift::codec::default::DefaultMakeCodec;
+use volo_thrift::{ClientError, MaybeException};
+
+use crate::address::Address;
+use crate::connect::Connect;
+use crate::error::{MetastoreError, MetastoreErrorKind};
+
+/// What the first repetition waits; each further one twice as long, up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Whom to call and how long to wait.
+#[derive(Clone, Debug)]
+pub struct MetastoreSettings {
+    /// The servers, in the order in which they are tried. All of them have the same database behind them.
+    pub uris: Vec<Address>,
+    /// Who calls: the owner of what is created.
+    pub user: String,
+    /// How long one call may take.
+    pub timeout: Duration,
+    /// How long a call is tried again while no server answers.
+    pub keep_trying: Duration,
+}
+
+/// A metastore behind one or several servers.
+pub struct Metastore {
+    settings: MetastoreSettings,
+    servers: Vec<(Address, ThriftHiveMetastoreClient)>,
+    /// The server that answered last.
+    current: AtomicUsize,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl std::fmt::Debug for Metastore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metastore").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// What a server said.
+pub(crate) struct Refusal {
+    kind: MetastoreErrorKind,
+    message: String,
+}
+
+/// A call's failure on one server.
+enum Failure {
+    Refused(Refusal),
+    /// Another server, or the same one later, may do better.
+    Unreachable(Box<dyn Error + Send + Sync>),
+    Protocol(Box<dyn Error + Send + Sync>),
+}
+
+impl Metastore {
+    /// Touches no server yet.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub fn new(settings: MetastoreSettings) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("metastore")
+            .enable_all()
+            .build()?;
+        let _inside = runtime.enter();
+        let servers = settings.uris.iter().map(|uri| {
+            let connect = Connect::new(&uri.host, uri.port, &settings.user, CONNECT_TIMEOUT);
+            let client = ThriftHiveMetastoreClientBuilder::new("hive-metastore")
+                // A Hive metastore speaks plain buffered Thrift, not the library's own default.
+                .make_codec(DefaultMakeCodec::buffered())
+                .make_transport(connect)
+                .rpc_timeout(Some(settings.timeout))
+                .read_write_timeout(Some(settings.timeout))
+                .connect_timeout(Some(CONNECT_TIMEOUT))
+                // Connections are made by name; this is only a key in the pool, which each client has to itself.
+                .address(std::net::SocketAddr::from(([127, 0, 0, 1], uri.port)))
+                .build();
+            (uri.clone(), client)
+        });
+        let servers = servers.collect();
+        drop(_inside);
+        Ok(Self { settings, servers, current: AtomicUsize::new(0), runtime })
+    }
+
+    /// The servers, for messages.
+    pub(crate) fn servers(&self) -> String {
+        self.settings.uris.iter().map(Address::to_string).collect::<Vec<_>>().join(",")
+    }
+
+    /// Who the calls are made for.
+    pub(crate) fn user(&self) -> &str {
+        &self.settings.user
+    }
+
+    /// `None` when there is no such database.
+    pub fn get_database(&self, name: &str) -> Result<Option<Database>, MetastoreError> {
+        let found = self.call(
+            "read",
+            || format!("database {name}"),
+            |client| {
+                let name = name.to_owned().into();
+                async move { refusal(client.get_database(name).await) }
+            },
+        );
+        or_none(found)
+    }
+
+    pub(crate) fn create_database(&self, database: &Database) -> Result<(), MetastoreError> {
+        let name = database.name.clone().unwrap_or_default();
+        self.call(
+            "create",
+            || format!("database {name}"),
+            |client| {
+                let database = database.clone();
+                async move { refusal(client.create_database(database).await) }
+            },
+        )
+    }
+
+    /// A table or view; `None` when there is none of that name.
+    pub fn get_table(&self, database: &str, name: &str) -> Result<Option<Table>, MetastoreError> {
+        let found = self.call(
+            "read",
+            || format!("table {database}.{name}"),
+            |client| {
+                let req = GetTableRequest {
+                    db_name: database.to_owned().into(),
+                    tbl_name: name.to_owned().into(),
+                    ..Default::default()
+                };
+                // Not get_table: Hive 4 has removed it.
+                async move { refusal(client.get_table_req(req).await) }
+            },
+        );
+        Ok(or_none(found)?.map(|result| result.table))
+    }
+
+    pub(crate) fn create_table(&self, table: &Table) -> Result<(), MetastoreError> {
+        self.call(
+            "create",
+            || name_of(table),
+            |client| {
+                let table = table.clone();
+                async move { refusal(client.create_table(table).await) }
+            },
+        )
+    }
+
+    /// Replaces the definition of a table or view. `expected` is a parameter that must still have this value on the
+    /// server; Hive 3.1 does not look at it.
+    pub(crate) fn alter_table(
+        &self,
+        table: &Table,
+        expected: Option<(&str, &str)>,
+    ) -> Result<(), MetastoreError> {
+        let mut properties = vec![("DO_NOT_UPDATE_STATS", "true")];
+        if let Some((key, value)) = expected {
+            properties
+                .extend([("expected_parameter_key", key), ("expected_parameter_value", value)]);
+        }
+        self.call(
+            "change",
+            || name_of(table),
+            |client| {
+                let database = table.db_name.clone().unwrap_or_default();
+                let name = table.table_name.clone().unwrap_or_default();
+                let (table, context) = (table.clone(), context(&properties));
+                let call = async move {
+                    client
+                        .alter_table_with_environment_context(database, name, table, context)
+                        .await
+                };
+                async move { refusal(call.await) }
+            },
+        )
+    }
+
+    /// All partitions of a table.
+    pub fn get_partitions(
+        &self,
+        database: &str,
+        table: &str,
+    ) -> Result<Vec<Partition>, MetastoreError> {
+        self.call(
+            "read",
+            || format!("the partitions of {database}.{table}"),
+            |client| {
+                let (database, table) = (database.to_owned().into(), table.to_owned().into());
+                async move { refusal(client.get_partitions(database, table, -1).await) }
+            },
+        )
+    }
+
+    /// Adds a partition, which must not be there.
+    pub(crate) fn add_partition(&self, partition: &Partition) -> Result<(), MetastoreError> {
+        let added = self.call(
+            "add",
+            || name_of_partition(partition),
+            |client| {
+                let req = AddPartitionsRequest {
+                    db_name: partition.db_name.clone().unwrap_or_default(),
+                    tbl_name: partition.table_name.clone().unwrap_or_default(),
+                    parts: vec![partition.clone()],
+                    if_not_exists: false,
+                    need_result: Some(false),
+                    ..Default::default()
+                };
+                async move { refusal(client.add_partitions_req(req).await) }
+            },
+        );
+        added.map(drop)
+    }
+
+    /// Replaces the definition of a partition, which must be there.
+    pub(crate) fn alter_partition(&self, partition: &Partition) -> Result<(), MetastoreError> {
+        self.call(
+            "change",
+            || name_of_partition(partition),
+            |client| {
+                let database = partition.db_name.clone().unwrap_or_default();
+                let table = partition.table_name.clone().unwrap_or_default();
+                let partitions = vec![partition.clone()];
+                let context = context(&[("DO_NOT_UPDATE_STATS", "true")]);
+                let call = async move {
+                    client
+                        .alter_partitions_with_environment_context(
+                            database, table, partitions, context,
+                        )
+                        .await
+                };
+                async move { refusal(call.await) }
+            },
+        )
+    }
+
+    /// Makes one call, on whichever server answers.
+    fn call<T, F>(
+        &self,
+        action: &'static str,
+        object: impl Fn() -> String,
+        call: impl Fn(ThriftHiveMetastoreClient) -> F,
+    ) -> Result<T, MetastoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Failure>> + Send + 'static,
+    {
+        let start = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        let error = |kind, source| MetastoreError {
+            action,
+            object: object(),
+            servers: self.servers(),
+            kind,
+            source,
+        };
+        loop {
+            let first = self.current.load(Ordering::Relaxed);
+            let mut last = None;
+            for turn in 0..self.servers.len() {
+                let index = (first + turn) % self.servers.len();
+                let (uri, client) = &self.servers[index];
+                match self.wait_for(call(client.clone())) {
+                    Ok(value) => {
+                        self.current.store(index, Ordering::Relaxed);
+                        return Ok(value);
+                    }
+                    Err(Failure::Refused(Refusal { kind, message })) => {
+                        self.current.store(index, Ordering::Relaxed);
+                        return Err(error(kind, message.into()));
+                    }
+                    Err(Failure::Protocol(source)) => {
+                        return Err(error(MetastoreErrorKind::Protocol, source));
+                    }
+                    Err(Failure::Unreachable(source)) => {
+                        tracing::debug!(%uri, error = %source, "no answer");
+                        last = Some(source);
+                    }
+                }
+            }
+            if start.elapsed() + pause >= self.settings.keep_trying {
+                let source = last.unwrap_or_else(|| "no server is configured".into());
+                return Err(error(MetastoreErrorKind::Unreachable, source));
+            }
+            if pause == FIRST_PAUSE {
+                tracing::warn!(
+                    servers = self.servers(),
+                    "the Hive metastore does not answer; trying again"
+                );
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Waits for a call, on any thread: also on one that must not block on a runtime of its own.
+    fn wait_for<T: Send + 'static>(
+        &self,
+        call: impl Future<Output = Result<T, Failure>> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let timeout = self.settings.timeout + CONNECT_TIMEOUT;
+        self.runtime.spawn(async move {
+            let result = match tokio::time::timeout(timeout, call).await {
+                Ok(result) => result,
+                Err(_) => Err(Failure::Unreachable(format!("no answer within {timeout:?}").into())),
+            };
+            // Nobody waits any more only if the process is ending.
+            let _ = sender.send(result);
+        });
+        receiver.recv().unwrap_or_else(|_| {
+            Err(Failure::Protocol("the call was given up by the Thrift library".into()))
+        })
+    }
+}
+
+fn context(properties: &[(&str, &str)]) -> EnvironmentContext {
+    let properties = properties
+        .iter()
+        .map(|(key, value)| ((*key).to_owned().into(), (*value).to_owned().into()))
+        .collect();
+    EnvironmentContext { properties: Some(properties) }
+}
+
+fn name_of(table: &Table) -> String {
+    let kind = match table.table_type.as_deref() {
+        Some("VIRTUAL_VIEW") => "view",
+        _ => "table",
+    };
+    let part = |part: &Option<pilota::FastStr>| part.as_deref().unwrap_or_default().to_owned();
+    format!("{kind} {}.{}", part(&table.db_name), part(&table.table_name))
+}
+
+fn name_of_partition(partition: &Partition) -> String {
+    let part = |part: &Option<pilota::FastStr>| part.as_deref().unwrap_or_default().to_owned();
+    let values = partition.values.iter().flatten().map(|v| v.as_str()).collect::<Vec<_>>();
+    let table = format!("{}.{}", part(&partition.db_name), part(&partition.table_name));
+    format!("partition {} of {table}", values.join("/"))
+}
+
+/// An answer that is "there is none" is none.
+fn or_none<T>(found: Result<T, MetastoreError>) -> Result<Option<T>, MetastoreError> {
+    match found {
+        Err(error) if error.kind == MetastoreErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
+}
+
+fn refusal<T, E: Into<Refusal>>(
+    answer: Result<MaybeException<T, E>, ClientError>,
+) -> Result<T, Failure> {
+    match answer {
+        Ok(MaybeException::Ok(value)) => Ok(value),
+        Ok(MaybeException::Exception(exception)) => Err(Failure::Refused(exception.into())),
+        Err(ClientError::Transport(error)) => Err(Failure::Unreachable(Box::new(error))),
+        Err(error) => Err(Failure::Protocol(Box::new(error))),
+    }
+}
+
+macro_rules! refusals {
+    ($($exception:ident => $kind:ident,)*) => {
+        $(impl From<hive_metastore::$exception> for Refusal {
+            fn from(exception: hive_metastore::$exception) -> Self {
+                let message = exception.message.as_deref().unwrap_or_default();
+                // Java's stack traces say nothing to a user.
+                let message = message.lines().next().unwrap_or_default().to_owned();
+                let modified = message.contains("The table has been modified");
+                let kind =
+                    if modified { MetastoreErrorKind::Modified } else { MetastoreErrorKind::$kind };
+                Self { kind, message }
+            }
+        })*
+    };
+}
+
+refusals! {
+    AlreadyExistsException => AlreadyExists,
+    InvalidObjectException => Refused,
+    InvalidOperationException => Refused,
+    MetaException => Refused,
+    NoSuchObjectException => NotFound,
+}
+
+macro_rules! calls {
+    ($($call:ident: $($variant:ident)*;)*) => {
+        $(impl From<$call> for Refusal {
+            fn from(exception: $call) -> Self {
+                match exception {
+                    $($call::$variant(exception) => exception.into(),)*
+                }
+            }
+        })*
+    };
+}
+
+calls! {
+    CreateDatabaseException: O1 O2 O3;
+    GetDatabaseException: O1 O2;
+    CreateTableException: O1 O2 O3 O4;
+    GetTableReqException: O1 O2;
+    AlterTableException: O1 O2;
+    AddPartitionsReqException: O1 O2 O3;
+    AlterPartitionsException: O1 O2;
+    GetPartitionsException: O1 O2;
+}
