@@ -17,6 +17,8 @@ mod error;
 mod local;
 mod location;
 mod stores;
+#[cfg(feature = "test-suite")]
+pub mod suite;
 
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::local::LocalStore;

@@ -169,8 +169,10 @@ fn create_dirs(path: &str) -> Result<(), StoreError> {
     create_dirs(parent)?;
     match fs::create_dir(path) {
         Ok(()) => sync_dir(parent),
-        // Another process was quicker; that it is a folder shows at the next use.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        // Another process was quicker.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && Path::new(path).is_dir() => {
+            Ok(())
+        }
         Err(error) => Err(failed("create the folder", path)(error)),
     }
 }
@@ -201,6 +203,10 @@ impl ReadAt for LocalFile {
     }
 
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> Result<(), StoreError> {
+        // An offset that is no position at all is another error to the operating system.
+        if offset > self.size {
+            return Err(failed("read", &self.path)(io::ErrorKind::UnexpectedEof.into()));
+        }
         self.file.read_exact_at(buf, offset).map_err(failed("read", &self.path))
     }
 }
