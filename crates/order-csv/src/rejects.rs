@@ -200,10 +200,9 @@ impl RejectsWriter {
         Ok(())
     }
 
-    /// Completes the file and says where it is, if there were any rejects.
-    pub(crate) fn finish(mut self) -> Result<Option<Location>, CsvError> {
-        self.complete()?;
-        Ok(self.path.filter(|_| self.completed))
+    /// The file, if there were any rejects.
+    pub(crate) fn location(&self) -> Option<&Location> {
+        self.path.as_ref().filter(|_| self.completed || self.file.is_some())
     }
 }
 
@@ -266,7 +265,8 @@ mod tests {
         writer.submit(1, 5, rejects(&[(4, "b\"b")])).unwrap();
         assert!(!path.exists());
         writer.submit(0, 10, rejects(&[(0, "a,a")])).unwrap();
-        assert_eq!(writer.finish().unwrap(), Some(Location::local(&path)));
+        writer.complete().unwrap();
+        assert_eq!(writer.location(), Some(&Location::local(&path)));
         let price = "malformed,the price is not a decimal number";
         let expected = format!(
             "line,reason,detail,row\n2,{price},\"a,a\"\n16,{price},\"b\"\"b\"\n17,{price},\"c\"\n"
@@ -289,7 +289,8 @@ mod tests {
         let path = dir.path().join("x.csv");
         let mut writer = RejectsWriter::new(Some(Location::local(&path)));
         writer.submit(0, 10, BlockRejects::default()).unwrap();
-        assert_eq!(writer.finish().unwrap(), None);
+        writer.complete().unwrap();
+        assert_eq!(writer.location(), None);
         assert!(!path.exists());
     }
 }

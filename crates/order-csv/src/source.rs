@@ -1,6 +1,6 @@
 //! One input file while its rows are read: who takes which block, and what came of it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use order_model::Rejection;
@@ -110,29 +110,41 @@ impl FileState {
         }
     }
 
-    /// Hands in what came of block `number`.
+    /// Hands in what came of block `number`. `unread` counts the files whose blocks have not all come.
     pub(crate) fn submit(
         &self,
         number: u64,
         lines: u32,
         counts: &Counts,
         rejects: BlockRejects,
+        unread: &AtomicUsize,
     ) -> Result<(), CsvError> {
         let mut results = lock(&self.results);
         results.counts.add(counts);
         results.rejects.submit(number, lines, rejects)?;
-        // Not only when the scan ends: each open file holds a buffer, in a store on the network also a connection.
-        if results.rejects.blocks() == self.blocks.load(Ordering::Acquire) {
+        let is_read = results.rejects.blocks() == self.blocks.load(Ordering::Acquire);
+        // Each open rejects file holds a buffer, in a store on the network also a connection. The last one stays open
+        // for `complete_rejects`, for until it is durable takes long, and nobody has to wait for that.
+        if is_read && unread.fetch_sub(1, Ordering::Relaxed) > 1 {
             results.rejects.complete()?;
         }
         Ok(())
     }
 
-    /// The counts of the whole file, and its rejects file if one was written.
-    pub(crate) fn finish(&self) -> Result<(Counts, Option<Location>), CsvError> {
-        let mut results = lock(&self.results);
-        let rejects = std::mem::replace(&mut results.rejects, RejectsWriter::new(None));
-        Ok((results.counts, rejects.finish()?))
+    /// Whether there is anything to read, as far as is known.
+    pub(crate) fn has_blocks(&self) -> bool {
+        self.blocks.load(Ordering::Relaxed) > 0
+    }
+
+    /// The counts of the whole file, and its rejects file if it has one.
+    pub(crate) fn result(&self) -> (Counts, Option<Location>) {
+        let results = lock(&self.results);
+        (results.counts, results.rejects.location().cloned())
+    }
+
+    /// Completes the rejects file, if it is open.
+    pub(crate) fn complete_rejects(&self) -> Result<(), CsvError> {
+        lock(&self.results).rejects.complete()
     }
 }
 

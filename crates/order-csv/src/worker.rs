@@ -87,7 +87,7 @@ impl ScanWorker {
                     );
                     let counts = std::mem::take(&mut self.lines.counts);
                     let rejects = std::mem::take(&mut self.lines.rejects);
-                    file.submit(number, lines, &counts, rejects)?;
+                    file.submit(number, lines, &counts, rejects, self.scan.unread())?;
                 }
             }
         }

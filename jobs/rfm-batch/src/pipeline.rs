@@ -42,7 +42,7 @@ pub(crate) fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {
     let _ = rayon::ThreadPoolBuilder::new().num_threads(settings.threads()).build_global();
 
     let rejects_folder = writes.then(|| rejects::folder(&warehouse, &run_id));
-    let (aggregated, scanned) = read(&stores, input, rejects_folder, settings, &steps)?;
+    let (aggregated, scanned, rejects) = read(&stores, input, rejects_folder, settings, &steps)?;
     let customers = &aggregated.customers;
     let snapshot = snapshot_date(customers, settings, now)?;
 
@@ -68,6 +68,7 @@ pub(crate) fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {
         profiles: &profiles,
         run_id: run_id.as_str(),
     };
+    rejects.wait().map_err(explain)?;
     let published =
         if writes { Some(publish(&result, snapshot, &run_id, settings, &steps)?) } else { None };
 
@@ -96,7 +97,7 @@ fn read(
     rejects_folder: Option<Location>,
     settings: &Settings,
     steps: &Steps,
-) -> anyhow::Result<(Aggregated, ScanSummary)> {
+) -> anyhow::Result<(Aggregated, ScanSummary, rejects::Completion)> {
     let options = ScanOptions {
         date_format: settings.date_format().map_err(UsageError)?,
         until: settings.snapshot_date().map_err(UsageError)?.map(Date::midnight),
@@ -120,7 +121,8 @@ fn read(
     let aggregated = aggregated.map_err(|error| {
         if scan.failed_retryably() { error.context(not_read_yet()) } else { error }
     })?;
-    let scanned = scan.finish().map_err(explain)?;
+    let scanned = scan.summary();
+    let rejects = rejects::Completion::begin(scan);
     check(&aggregated, &scanned, input, batch.drop_duplicates)?;
     let customers = aggregated.customers.len();
     step.finish(format_args!(
@@ -128,7 +130,7 @@ fn read(
         thousands(scanned.rows),
         thousands(customers)
     ));
-    Ok((aggregated, scanned))
+    Ok((aggregated, scanned, rejects))
 }
 
 /// What must hold before anything is computed from the customers.
@@ -211,7 +213,7 @@ fn explain(error: CsvError) -> anyhow::Error {
 }
 
 fn not_read_yet() -> RetryLater {
-    RetryLater("the orders could not be read, and nothing was published".to_owned())
+    RetryLater("the orders could not be read, or their rejects not be kept".to_owned())
 }
 
 fn report(

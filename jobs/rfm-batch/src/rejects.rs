@@ -1,7 +1,10 @@
 //! Where rejected rows are kept, and for how long.
 
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
+use order_csv::{CsvError, OrderScan};
 use store::Location;
 use warehouse::run_id::RunId;
 
@@ -11,6 +14,31 @@ const FOLDER: &str = "_rejects";
 /// Folder of one run's rejects files.
 pub(crate) fn folder(warehouse: &Location, run_id: &RunId) -> Location {
     warehouse.join(FOLDER).join(run_id.as_str())
+}
+
+/// The rejects files of a scan on their way to the disk, while the run goes on: a tenth of the run's time otherwise.
+pub(crate) struct Completion(Option<JoinHandle<Result<(), CsvError>>>);
+
+impl Completion {
+    /// Begins it, after all workers of the scan have ended.
+    pub(crate) fn begin(scan: Arc<OrderScan>) -> Completion {
+        Completion(Some(thread::spawn(move || scan.complete_rejects())))
+    }
+
+    /// Waits until the files are durable.
+    pub(crate) fn wait(mut self) -> Result<(), CsvError> {
+        let Some(thread) = self.0.take() else { return Ok(()) };
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+impl Drop for Completion {
+    /// A run that fails shall leave the rejects that say why. What fails on the way is less than why the run failed.
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 /// Removes the rejects of runs that are older than `keep`. Other things in the folder are left alone. What cannot be

@@ -1,5 +1,7 @@
 //! The crate from outside.
 #![allow(clippy::unwrap_used)]
 
+mod far_store;
 mod fuzz_corpus;
+mod other_stores;
 mod scan;

@@ -12,11 +12,11 @@ use order_model::{Date, Rejection};
 use proptest::prelude::*;
 use store::{Location, Stores};
 
-const HEADER: &str =
+pub(crate) const HEADER: &str =
     "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country";
 
 /// Invoices of a scan: (customer, invoice) -> (amount in ten-thousandths, lines, last instant, its country).
-type Invoices = BTreeMap<(i64, String), (i128, i64, String, String)>;
+pub(crate) type Invoices = BTreeMap<(i64, String), (i128, i64, String, String)>;
 
 fn add(batch: &RecordBatch, invoices: &mut Invoices) {
     let customers = batch["customer_id"].as_primitive::<Int64Type>();
@@ -37,8 +37,16 @@ fn add(batch: &RecordBatch, invoices: &mut Invoices) {
 }
 
 fn scan_with(input: &str, options: ScanOptions, workers: usize) -> (Invoices, ScanSummary) {
-    let scan =
-        Arc::new(OrderScan::open(resolve(&Stores::local(), input).unwrap(), options).unwrap());
+    scan_in(&Stores::local(), input, options, workers)
+}
+
+pub(crate) fn scan_in(
+    stores: &Stores,
+    input: &str,
+    options: ScanOptions,
+    workers: usize,
+) -> (Invoices, ScanSummary) {
+    let scan = Arc::new(OrderScan::open(resolve(stores, input).unwrap(), options).unwrap());
     let mut workers: Vec<_> = (0..workers).map(|_| scan.worker()).collect();
     let mut invoices = Invoices::new();
     // In turns, so that blocks are spread over the workers on any machine.
@@ -75,7 +83,7 @@ impl Folder {
     }
 }
 
-fn gzip(content: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(content: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(content).unwrap();
     encoder.finish().unwrap()
