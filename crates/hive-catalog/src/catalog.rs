@@ -145,8 +145,11 @@ impl Catalog for HiveCatalog {
                     .or_else(|| location.rsplit('/').next())
                     .unwrap_or_default()
                     .to_owned();
+                let rows = parameter(found.parameters.as_ref(), "numRows");
+                let known_rows = rows.and_then(|rows| rows.parse().ok());
                 let files = Vec::new();
-                entry.partitions.insert(name, Partition { values, location, run_id, files });
+                let partition = Partition { values, location, run_id, files, known_rows };
+                entry.partitions.insert(name, partition);
             }
             state.tables.insert(def.qualified_name(), entry);
         }
@@ -228,7 +231,7 @@ impl HiveLock {
     fn publish_partition(&self, change: &PartitionChange) -> Result<(), CatalogError> {
         let catalog = &self.catalog;
         let def = catalog.table_def(&change.table)?;
-        let Partition { values, location, run_id, files } = &change.partition;
+        let Partition { values, location, run_id, files, .. } = &change.partition;
         let folder = catalog.warehouse.join(location);
         self.claim.check()?;
         let new = partition(def, values, &folder.uri(), run_id, files);

@@ -41,7 +41,7 @@ pub trait Catalog: Debug + Send + Sync {
 }
 
 /// The right to change a catalog; while it lives, nobody else has it. Dropping it gives it back.
-pub trait CatalogLock: Debug + Send {
+pub trait CatalogLock: Debug + Send + Sync {
     /// Creates the tables that are missing and holds the others against their definition.
     ///
     /// # Errors

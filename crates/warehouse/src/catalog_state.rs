@@ -53,8 +53,12 @@ pub struct Partition {
     pub location: String,
     /// The run that wrote them.
     pub run_id: String,
-    /// The files, in the order of their rows.
+    /// The files, in the order of their rows. Empty when the catalog does not list them: see
+    /// [`crate::catalog::Catalog::data_files`].
     pub files: Vec<DataFile>,
+    /// Number of rows, from a catalog that knows it without listing the files.
+    #[serde(skip)]
+    pub known_rows: Option<u64>,
 }
 
 /// A data file.
@@ -180,9 +184,10 @@ impl CatalogTable {
 }
 
 impl Partition {
-    /// Number of rows in all files.
-    pub fn rows(&self) -> u64 {
-        self.files.iter().map(|file| file.rows).sum()
+    /// Number of rows in all files, as far as the catalog knows.
+    pub fn rows(&self) -> Option<u64> {
+        let listed = || self.files.iter().map(|file| file.rows).sum();
+        self.known_rows.or_else(|| (!self.files.is_empty()).then(listed))
     }
 }
 

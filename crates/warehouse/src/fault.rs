@@ -58,6 +58,19 @@ points! {
     OLD_RUNS_RETIRED = "old-runs-retired",
 }
 
+/// The places of [`POINTS`] that only the local catalog has.
+pub const LOCAL_ONLY: &[&str] = &[
+    CREATE_TABLES_WRITTEN,
+    CREATE_TABLES_SYNCED,
+    CREATE_TABLES_REPLACED,
+    PUBLISH_WRITTEN,
+    PUBLISH_SYNCED,
+    PUBLISH_REPLACED,
+];
+
+/// The places of [`POINTS`] that only a catalog with a server has. They are reached once a table or view.
+pub const SERVER_ONLY: &[&str] = &[TABLE_CREATED, PARTITION_PUBLISHED, VIEW_PUBLISHED];
+
 /// Marks a place. Does nothing unless the feature is on and `RFM_FAULT` names it.
 #[cfg(not(feature = "fault-points"))]
 #[inline(always)]

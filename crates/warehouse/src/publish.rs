@@ -196,6 +196,7 @@ impl<'c> Publication<'c> {
                 location: self.location(table),
                 run_id: self.run_id.to_string(),
                 files: files.files.clone(),
+                known_rows: None,
             };
             changes.push(PartitionChange { table: qualified, name, partition });
         }

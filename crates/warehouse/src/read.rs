@@ -1,6 +1,7 @@
 //! Reads published files back.
 //!
 //! ```no_run
+//! use warehouse::catalog::Catalog;
 //! use warehouse::local_catalog::LocalCatalog;
 //! use warehouse::read::{find_customer, read_files};
 //!
@@ -9,7 +10,7 @@
 //! // One reading of the catalog: everything that is read through it belongs to one snapshot.
 //! let state = catalog.load()?;
 //! if let Some((table, partition)) = state.resolve_view("default.ecom_user_segments_current") {
-//!     let files = catalog.data_files(partition);
+//!     let files = catalog.data_files(partition)?;
 //!     let row = find_customer(&files, &table.arrow_schema(), 12347)?;
 //!     for batch in read_files(files, table.arrow_schema()) {
 //!         println!("{} rows", batch?.num_rows());

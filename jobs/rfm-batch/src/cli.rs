@@ -60,6 +60,8 @@ pub(crate) struct RunArgs {
 pub(crate) enum CatalogKind {
     /// A file in the warehouse folder, no server.
     Local,
+    /// A Hive metastore.
+    Hive,
 }
 
 #[derive(Debug, Subcommand)]
@@ -100,7 +102,10 @@ impl Cli {
         let run = &self.run;
         let text = |value: &Option<String>| value.clone().map(Value::String);
         let report = run.report.as_ref().map(|path| path.to_string_lossy().into_owned());
-        let catalog = run.catalog.map(|CatalogKind::Local| "local".to_owned());
+        let catalog = run.catalog.map(|kind| match kind {
+            CatalogKind::Local => "local".to_owned(),
+            CatalogKind::Hive => "hive".to_owned(),
+        });
         [
             ("batch.input", text(&run.input)),
             ("batch.snapshot_date", text(&run.snapshot_date)),

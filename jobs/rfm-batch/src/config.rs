@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use deployment::{CatalogSettings, Deployment, DeploymentError, WarehouseSettings};
 use job_kit::config;
 use job_kit::exit::UsageError;
 use job_kit::units::{ByteSize, HumanDuration};
 use order_csv::KeepRejects;
 use order_model::{Date, DateFormat};
 use serde::{Deserialize, Serialize};
+use store::{Location, Stores};
+use warehouse::catalog::Catalog;
 use warehouse::ddl::{Ddl, Naming};
-use warehouse::local_catalog::LocalCatalog;
 
 use crate::cli::Cli;
 
@@ -19,29 +20,9 @@ const DEFAULTS: &str = include_str!("default.toml");
 /// All sections that this job reads. What each setting means stands in `default.toml`.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Settings {
-    pub warehouse: Warehouse,
-    pub catalog: Catalog,
+    pub warehouse: WarehouseSettings,
+    pub catalog: CatalogSettings,
     pub batch: Batch,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Warehouse {
-    pub path: PathBuf,
-    pub database: String,
-    pub prefix: String,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Catalog {
-    pub kind: CatalogKind,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum CatalogKind {
-    Local,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -164,16 +145,33 @@ impl Settings {
     }
 
     fn naming(&self) -> Result<Naming, warehouse::ddl::DdlError> {
-        let Warehouse { path, database, prefix } = &self.warehouse;
-        Naming::new(database, prefix, &path.to_string_lossy())
+        let WarehouseSettings { path, database, prefix } = &self.warehouse;
+        Naming::new(database, prefix, path)
     }
+}
 
-    pub(crate) fn ddl(&self) -> anyhow::Result<Ddl> {
-        Ddl::load(&self.naming()?).context("reading the table definitions")
-    }
+/// The place the settings name: its stores, its warehouse folder, its catalog.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub stores: Stores,
+    pub warehouse: Location,
+    pub ddl: Ddl,
+    pub catalog: Box<dyn Catalog>,
+}
 
-    pub(crate) fn local_catalog(&self) -> LocalCatalog {
-        let CatalogKind::Local = self.catalog.kind;
-        LocalCatalog::new(&self.warehouse.path)
+impl Place {
+    /// Touches no server.
+    pub(crate) fn open(settings: &Settings) -> anyhow::Result<Self> {
+        let explain = |error: DeploymentError| match error.is_configuration() {
+            true => anyhow::Error::new(UsageError(format!("{:#}", anyhow::Error::new(error)))),
+            false => error.into(),
+        };
+        let deployment = Deployment::from_env().map_err(explain)?;
+        Ok(Self {
+            warehouse: deployment.warehouse(&settings.warehouse).map_err(explain)?,
+            ddl: deployment.ddl(&settings.warehouse).map_err(explain)?,
+            catalog: deployment.catalog(&settings.warehouse, &settings.catalog).map_err(explain)?,
+            stores: deployment.into_stores(),
+        })
     }
 }

@@ -16,7 +16,7 @@ use warehouse::run_id::RunId;
 use crate::aggregate::{Aggregated, Resources, aggregate};
 use crate::cli::Cli;
 use crate::cluster::{self, Profile};
-use crate::config::Settings;
+use crate::config::{Place, Settings};
 use crate::customers::Customers;
 use crate::publish::{PublishedSnapshot, publish};
 use crate::run_report::{self, RunReport};
@@ -32,17 +32,17 @@ pub(crate) fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {
     let run_id = RunId::new(now);
     let steps = cli.common.steps();
     let writes = !cli.run.dry_run && !cli.run.choose_k;
-    let stores = Stores::local();
-    let warehouse = Location::local(&settings.warehouse.path);
     let input = settings.input()?;
+    let place = Place::open(settings)?;
+    let (stores, warehouse) = (&place.stores, &place.warehouse);
     let report_file = settings.batch.report.as_deref();
     let report_file = report_file.map(|file| stores.locate(&file.to_string_lossy())).transpose();
     let report_file = report_file.map_err(|error| explain(error.into()))?;
     // The pool of k-means and of the Parquet encoders. A second call in one process would be refused, and harmless.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(settings.threads()).build_global();
 
-    let rejects_folder = writes.then(|| rejects::folder(&warehouse, &run_id));
-    let (aggregated, scanned, rejects) = read(&stores, input, rejects_folder, settings, &steps)?;
+    let rejects_folder = writes.then(|| rejects::folder(warehouse, &run_id));
+    let (aggregated, scanned, rejects) = read(stores, input, rejects_folder, settings, &steps)?;
     let customers = &aggregated.customers;
     let snapshot = snapshot_date(customers, settings, now)?;
 
@@ -69,14 +69,17 @@ pub(crate) fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {
         run_id: run_id.as_str(),
     };
     rejects.wait().map_err(explain)?;
-    let published =
-        if writes { Some(publish(&result, snapshot, &run_id, settings, &steps)?) } else { None };
+    let published = if writes {
+        Some(publish(&result, snapshot, &run_id, settings, &place, &steps)?)
+    } else {
+        None
+    };
 
     let mut report = report(&run_id, input, &scanned, &aggregated, snapshot);
     add_segments(&mut report, &segmentation, &profiles, settings);
     if let Some(published) = published {
-        add_tables(&mut report, published, &warehouse);
-        rejects::remove_old(&warehouse, settings.batch.keep_old_runs.get(), now);
+        add_tables(&mut report, published, warehouse);
+        rejects::remove_old(warehouse, settings.batch.keep_old_runs.get(), now);
     }
     let seconds = steps.seconds().into_iter();
     report.seconds = seconds.map(|(step, seconds)| run_report::Seconds { step, seconds }).collect();

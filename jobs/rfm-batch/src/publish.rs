@@ -12,7 +12,7 @@ use warehouse::read::CUSTOMER_ID;
 use warehouse::run_id::RunId;
 use warehouse::snapshot_date::SnapshotDate;
 
-use crate::config::Settings;
+use crate::config::{Place, Settings};
 use crate::tables::Result as Tables;
 
 /// Rows that are turned into a batch at a time.
@@ -43,21 +43,22 @@ pub(crate) fn publish(
     snapshot: Date,
     run_id: &RunId,
     settings: &Settings,
+    place: &Place,
     steps: &Steps,
 ) -> anyhow::Result<PublishedSnapshot> {
     let step = steps.start("write tables", None);
-    let ddl = settings.ddl()?;
+    let ddl = &place.ddl;
     let defs = [USER_RFM_BATCH, USER_SEGMENTS, SEGMENT_PROFILES];
     let defs = defs.map(|name| ddl.table(name).cloned());
     let defs = defs.into_iter().collect::<Result<Vec<TableDef>, _>>()?;
-    let views = views_of(&ddl, &defs);
+    let views = views_of(ddl, &defs);
     let date: SnapshotDate = snapshot.to_string().parse().context("the snapshot date")?;
     let options = PublicationOptions {
         lock_wait: settings.batch.lock_wait.get(),
         keep_old_runs: settings.batch.keep_old_runs.get(),
     };
-    let catalog = settings.local_catalog();
-    let publication = Publication::begin(&catalog, &defs, &views, run_id.clone(), date, &options)
+    let catalog = place.catalog.as_ref();
+    let publication = Publication::begin(catalog, &defs, &views, run_id.clone(), date, &options)
         .map_err(explain)?;
     let n = tables.customers.len();
     let [rfm, segments, profiles] = defs.as_slice() else {
@@ -105,7 +106,7 @@ fn views_of(ddl: &Ddl, tables: &[TableDef]) -> Vec<warehouse::ddl::ViewDef> {
 }
 
 fn write(
-    publication: &Publication,
+    publication: &Publication<'_>,
     table: &TableDef,
     sorted_by: Option<&str>,
     batches: impl Iterator<Item = anyhow::Result<RecordBatch>>,

@@ -13,12 +13,11 @@ use warehouse::ddl::{
     Ddl, SEGMENT_PROFILES, SEGMENT_PROFILES_CURRENT, USER_RFM_BATCH, USER_RFM_CURRENT,
     USER_SEGMENTS, USER_SEGMENTS_CURRENT,
 };
-use warehouse::local_catalog::LocalCatalog;
 use warehouse::read::{find_customer, read_files};
 use warehouse::snapshot_date::SnapshotDate;
 
 use crate::cli::{Show, ShowArgs};
-use crate::config::Settings;
+use crate::config::{Place, Settings};
 
 /// Columns of `show segments`; `show profiles` has all.
 const SEGMENT_COLUMNS: [&str; 9] = [
@@ -36,14 +35,14 @@ const SEGMENT_COLUMNS: [&str; 9] = [
 /// One reading of the catalog, so that all that is printed belongs together.
 struct Catalog {
     ddl: Ddl,
-    catalog: LocalCatalog,
+    catalog: Box<dyn warehouse::catalog::Catalog>,
     state: CatalogState,
 }
 
 pub(crate) fn run(what: &Show, settings: &Settings) -> anyhow::Result<()> {
-    let catalog = settings.local_catalog();
+    let Place { ddl, catalog, .. } = Place::open(settings)?;
     let state = catalog.load()?;
-    let shown = Catalog { ddl: settings.ddl()?, catalog, state };
+    let shown = Catalog { ddl, catalog, state };
     match what {
         Show::Segments(args) => shown.profiles(args, Some(&SEGMENT_COLUMNS)),
         Show::Profiles(args) => shown.profiles(args, None),
@@ -55,7 +54,7 @@ pub(crate) fn run(what: &Show, settings: &Settings) -> anyhow::Result<()> {
 impl Catalog {
     fn profiles(&self, args: &ShowArgs, columns: Option<&[&str]>) -> anyhow::Result<()> {
         let (table, partition) = self.snapshot(SEGMENT_PROFILES, SEGMENT_PROFILES_CURRENT, args)?;
-        let files = self.catalog.data_files(partition);
+        let files = self.catalog.data_files(partition)?;
         let mut printed: Option<Table> = None;
         for batch in read_files(files, table.arrow_schema()) {
             let mut batch = batch?;
@@ -86,11 +85,11 @@ impl Catalog {
     fn customer(&self, id: i64, args: &ShowArgs) -> anyhow::Result<()> {
         let (segments, partition) = self.snapshot(USER_SEGMENTS, USER_SEGMENTS_CURRENT, args)?;
         let (rfm, rfm_partition) = self.snapshot(USER_RFM_BATCH, USER_RFM_CURRENT, args)?;
-        let files = self.catalog.data_files(partition);
+        let files = self.catalog.data_files(partition)?;
         let Some(segment) = find_customer(&files, &segments.arrow_schema(), id)? else {
             bail!("customer {id} is not in the snapshot of {}", date_of(partition));
         };
-        let files = self.catalog.data_files(rfm_partition);
+        let files = self.catalog.data_files(rfm_partition)?;
         let values = find_customer(&files, &rfm.arrow_schema(), id)?;
         let out = &mut io::stdout().lock();
         writeln!(out, "Snapshot {}, {}", date_of(partition), partition.run_id)?;
@@ -120,7 +119,8 @@ impl Catalog {
             let Some(partition) = table.snapshot(&date) else { continue };
             let mark = if Some(&date) == current.as_ref() { " (current)" } else { "" };
             let run = format!("{}{mark}", partition.run_id);
-            printed.row([date.as_str().to_owned(), thousands(partition.rows()), run]);
+            let rows = partition.rows().map_or_else(|| "-".to_owned(), thousands);
+            printed.row([date.as_str().to_owned(), rows, run]);
         }
         Ok(printed.write_to(&mut io::stdout().lock())?)
     }
@@ -152,7 +152,7 @@ impl Catalog {
     fn nothing(&self) -> anyhow::Error {
         anyhow::anyhow!(
             "no snapshot is published in {} yet; run rfm-batch first",
-            self.catalog.warehouse().display()
+            self.catalog.warehouse()
         )
     }
 }

@@ -92,7 +92,8 @@ fn every_file_of_the_folder_is_compiled_in() {
     let mut on_disk: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".sql"))
+        // 01 to 09 are for people
+        .filter(|name| name.ends_with(".sql") && !name.starts_with('0'))
         .collect();
     on_disk.sort();
     assert_eq!(on_disk, FILES.map(|(name, _)| name));

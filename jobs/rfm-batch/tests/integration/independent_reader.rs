@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use warehouse::catalog::Catalog as _;
+
 use crate::job::{Job, orders};
 
 /// Checks the tables of a snapshot against the CSV. Needs Python with the package `duckdb`: `$RFM_PYTHON`, else `python3`.
@@ -10,8 +12,8 @@ pub fn check(job: &Job, csv: &str, date: &str) {
     let files = |table: &str| {
         let table = state.table(&format!("default.{table}")).unwrap();
         let partition = table.snapshot(&date.parse().unwrap()).unwrap();
-        let files = catalog.data_files(partition);
-        files.iter().map(|f| f.display().to_string()).collect::<Vec<_>>().join(",")
+        let files = catalog.data_files(partition).unwrap();
+        files.iter().map(|f| f.path().to_owned()).collect::<Vec<_>>().join(",")
     };
     let python = std::env::var("RFM_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let output = Command::new(&python)

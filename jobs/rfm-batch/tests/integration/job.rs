@@ -9,6 +9,7 @@ use arrow::datatypes::{Decimal128Type, Int32Type, Int64Type, TimestampMicrosecon
 use order_generator::{Dirt, Generator, GeneratorConfig};
 use order_model::Date;
 use serde_json::Value;
+use warehouse::catalog::Catalog as _;
 use warehouse::catalog_state::CatalogState;
 use warehouse::local_catalog::LocalCatalog;
 use warehouse::read::read_files;
@@ -69,7 +70,9 @@ impl Job {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("RFM_")) {
             command.env_remove(name);
         }
-        command.env_remove("RUST_LOG");
+        for name in ["RUST_LOG", "HADOOP_CONF_DIR", "HADOOP_HOME", "HIVE_CONF_DIR", "HIVE_HOME"] {
+            command.env_remove(name);
+        }
         command
     }
 
@@ -103,7 +106,7 @@ impl Job {
             }
             None => state.resolve_view(&name).unwrap(),
         };
-        let files = catalog.data_files(partition);
+        let files = catalog.data_files(partition).unwrap();
         read_files(files, table.arrow_schema()).map(Result::unwrap).collect()
     }
 
@@ -135,8 +138,8 @@ impl Job {
         let partition = table.snapshot(&date.parse().unwrap()).unwrap();
         let names = partition.files.iter().map(|file| file.name.clone());
         names
-            .zip(catalog.data_files(partition))
-            .map(|(name, path)| (name, std::fs::read(path).unwrap()))
+            .zip(catalog.data_files(partition).unwrap())
+            .map(|(name, file)| (name, file.read().unwrap().unwrap()))
             .collect()
     }
 }
