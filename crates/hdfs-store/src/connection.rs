@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hdfs_native::{Client, ClientBuilder};
@@ -42,12 +43,14 @@ pub(crate) struct Connection {
     pub asked: Arc<str>,
     /// Made at the first call.
     client: Mutex<Option<Client>>,
+    /// Calls that missed their deadline.
+    missed: AtomicUsize,
 }
 
 impl Connection {
     pub(crate) fn new(target: Target, settings: Settings) -> Self {
         let asked = target.asked.as_str().into();
-        Self { target, settings, asked, client: Mutex::new(None) }
+        Self { target, settings, asked, client: Mutex::new(None), missed: AtomicUsize::new(0) }
     }
 
     /// Calls and waits, from any thread. `op` may be called several times.
@@ -119,7 +122,8 @@ impl Connection {
         let other = |text| Problem::new(StoreErrorKind::Other, text, &self.asked);
         let mut settings = self.target.settings.clone();
         for service in &self.target.services {
-            settings.extend(reachable_first(service).await.settings());
+            let missed = self.missed.load(Ordering::Relaxed);
+            settings.extend(in_order(service, missed).await.settings());
             // It would undo the order.
             let random = format!("dfs.client.failover.random.order.{}", service.name);
             settings.insert(random, "false".to_owned());
@@ -133,17 +137,19 @@ impl Connection {
             .map_err(|error| Problem::of(error, &self.asked))
     }
 
-    /// The next call looks again which NameNodes can be reached. Files that are open keep their client.
+    /// The next call begins with another NameNode. Files that are open keep their client.
     async fn forget_order(&self) {
         if !self.target.services.is_empty() {
+            self.missed.fetch_add(1, Ordering::Relaxed);
             *self.client.lock().await = None;
         }
     }
 }
 
-/// With the NameNodes first that accept connections: `hdfs-native` asks them in this order and gives none of them a
-/// deadline, so that one whose machine is gone would hold up every call.
-async fn reachable_first(service: &Service) -> Service {
+/// With the NameNodes first that accept connections, of which each comes first in turn: `hdfs-native` asks them in
+/// this order and gives none of them a deadline, so that one whose machine is gone, or which hangs, would hold up every
+/// call.
+async fn in_order(service: &Service, turn: usize) -> Service {
     let mut probes = JoinSet::new();
     for (index, (_, address)) in service.namenodes.iter().enumerate() {
         let address = address.clone();
@@ -160,10 +166,16 @@ async fn reachable_first(service: &Service) -> Service {
             *is_reachable = reached;
         }
     }
-    let mut namenodes: Vec<_> = service.namenodes.iter().zip(is_reachable).collect();
-    namenodes.sort_by_key(|(_, is_reachable)| !is_reachable);
-    let namenodes = namenodes.into_iter().map(|(namenode, _)| namenode.clone()).collect();
-    Service { name: service.name.clone(), namenodes }
+    let (mut first, mut last) = (Vec::new(), Vec::new());
+    for (namenode, is_reachable) in service.namenodes.iter().zip(is_reachable) {
+        if is_reachable { first.push(namenode.clone()) } else { last.push(namenode.clone()) }
+    }
+    if !first.is_empty() {
+        let turn = turn % first.len();
+        first.rotate_left(turn);
+    }
+    first.append(&mut last);
+    Service { name: service.name.clone(), namenodes: first }
 }
 
 impl std::fmt::Debug for Connection {

@@ -82,6 +82,11 @@ impl Problem {
         Self::new(StoreErrorKind::Unavailable, message, asked)
     }
 
+    /// The same, of another kind.
+    pub(crate) fn with_kind(self, kind: StoreErrorKind) -> Self {
+        Self { kind, ..self }
+    }
+
     pub(crate) fn into_error(self, action: &'static str, place: String) -> StoreError {
         StoreError::new(self.kind, action, place, self)
     }

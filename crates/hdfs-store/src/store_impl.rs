@@ -61,14 +61,13 @@ impl HdfsStore {
         }
     }
 
-    fn make_dirs(&self, path: &str) -> Result<(), StoreError> {
+    fn make_dirs(&self, path: &str) -> Result<(), Problem> {
         let (owned, mode) = (path.to_owned(), 0o777 & !self.connection.settings.umask);
         // A folder that is there already is no error.
-        let made = self.connection.call(Repeat::Yes, move |client| {
+        self.connection.call(Repeat::Yes, move |client| {
             let path = owned.clone();
             async move { client.mkdirs(&path, mode, true).await }
-        });
-        made.map_err(self.failed("create the folder", path))
+        })
     }
 
     fn rename_to(&self, from: &str, to: &str, overwrite: bool) -> Result<(), Problem> {
@@ -77,6 +76,19 @@ impl HdfsStore {
         self.connection.call(Repeat::No, move |client| {
             let (from, to) = (from.clone(), to.clone());
             async move { client.rename(&from, &to, overwrite).await }
+        })
+    }
+
+    fn rename_to_free_name(&self, from: &str, to: &str) -> Result<(), Problem> {
+        self.rename_to(from, to, false).map_err(|problem| {
+            // The NameNode first looks whether both are files or both folders, and refuses that as something else.
+            if problem.kind == StoreErrorKind::Other
+                && matches!(self.status("rename to", to), Ok(Some(_)))
+            {
+                problem.with_kind(StoreErrorKind::AlreadyExists)
+            } else {
+                problem
+            }
         })
     }
 
@@ -152,7 +164,7 @@ impl Store for HdfsStore {
     }
 
     fn create_dir_all(&self, path: &str) -> Result<(), StoreError> {
-        self.make_dirs(path)
+        self.make_dirs(path).map_err(self.failed("create the folder", path))
     }
 
     fn create_dir(&self, path: &str) -> Result<(), StoreError> {
@@ -162,16 +174,17 @@ impl Store for HdfsStore {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let new = format!("{parent}/.{name}.new-{now:x}-{}-{number}", std::process::id());
-        self.make_dirs(&new)?;
-        self.rename_to(&new, path, false).map_err(|problem| {
-            // It is empty and nobody looks there.
-            let _ = self.delete(&new, false);
-            self.failed("create the folder", path)(problem)
-        })
+        let made = self.make_dirs(&new).and_then(|()| {
+            self.rename_to_free_name(&new, path).inspect_err(|_| {
+                // It is empty and nobody looks there.
+                let _ = self.delete(&new, false);
+            })
+        });
+        made.map_err(self.failed("create the folder", path))
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), StoreError> {
-        self.rename_to(from, to, false).map_err(|problem| match problem.kind {
+        self.rename_to_free_name(from, to).map_err(|problem| match problem.kind {
             StoreErrorKind::NotFound => self.failed("rename", from)(problem),
             _ => self.failed("rename to", to)(problem),
         })
