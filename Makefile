@@ -11,7 +11,7 @@ LINES ?= 541909
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help build data run show test check check-scripts fuzz bench clean-data
+.PHONY: help build data run run-cluster show test check check-scripts fuzz bench clean-data
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -31,8 +31,11 @@ run: build $(if $(INPUT),,$(DATA)) ## Segment the customers of a CSV file [INPUT
 show: build ## Print what was published [WHAT="segments" | "profiles" | "snapshots" | "customer ID"]
 	$(BIN)/rfm-batch --config $(CONFIG) show $(or $(WHAT),segments)
 
-test: ## Run all tests [ONLINE_RETAIL_CSV=FILE adds those on the real data]
-	dev/with-python cargo test --workspace $(if $(ONLINE_RETAIL_CSV),--features rfm-batch/real-data)
+run-cluster: build $(if $(INPUT),,$(DATA)) ## The same on the local cluster: HDFS in, Hive tables out [INPUT=FILE]
+	dev/run-cluster $(BIN)/rfm-batch $(or $(INPUT),$(DATA)) $(ARGS)
+
+test: ## Run all tests, on a local cluster too [ONLINE_RETAIL_CSV=FILE adds those on the real data]
+	dev/with-cluster dev/with-python cargo test --workspace $(if $(ONLINE_RETAIL_CSV),--features rfm-batch/real-data)
 
 check: ## Check formatting and lints
 	cargo fmt --all --check

@@ -15,4 +15,4 @@ COMMENT 'recency, frequency and monetary value per customer'
 PARTITIONED BY (snapshot_date STRING COMMENT 'yyyy-MM-dd, orders before this day (UTC) are counted')
 STORED AS PARQUET
 LOCATION '${hivevar:warehouse}/${hivevar:prefix}ecom_user_rfm_batch'
-TBLPROPERTIES ('external.table.purge'='false', 'parquet.compression'='SNAPPY');
+TBLPROPERTIES ('discover.partitions'='false', 'external.table.purge'='false', 'parquet.compression'='SNAPPY');

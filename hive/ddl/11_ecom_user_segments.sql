@@ -16,4 +16,4 @@ COMMENT 'segment of each customer'
 PARTITIONED BY (snapshot_date STRING COMMENT 'yyyy-MM-dd, orders before this day (UTC) are counted')
 STORED AS PARQUET
 LOCATION '${hivevar:warehouse}/${hivevar:prefix}ecom_user_segments'
-TBLPROPERTIES ('external.table.purge'='false', 'parquet.compression'='SNAPPY');
+TBLPROPERTIES ('discover.partitions'='false', 'external.table.purge'='false', 'parquet.compression'='SNAPPY');

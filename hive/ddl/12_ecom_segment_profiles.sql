@@ -24,4 +24,4 @@ COMMENT 'size, revenue and centroid of each segment'
 PARTITIONED BY (snapshot_date STRING COMMENT 'yyyy-MM-dd, orders before this day (UTC) are counted')
 STORED AS PARQUET
 LOCATION '${hivevar:warehouse}/${hivevar:prefix}ecom_segment_profiles'
-TBLPROPERTIES ('external.table.purge'='false', 'parquet.compression'='SNAPPY');
+TBLPROPERTIES ('discover.partitions'='false', 'external.table.purge'='false', 'parquet.compression'='SNAPPY');

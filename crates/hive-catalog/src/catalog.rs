@@ -1,5 +1,6 @@
 //! The metastore as a [`Catalog`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use warehouse::claim::Claim;
 use warehouse::ddl::{Ddl, TableDef, ViewDef};
 use warehouse::fault;
 use warehouse::partition_path::partition_name;
+use warehouse::run_id::RunId;
 
 use crate::client::Metastore;
 use crate::definitions::{
@@ -106,6 +108,23 @@ impl HiveCatalog {
         }
     }
 
+    /// Sees to it that each partition has its marker: see [`mark`].
+    fn mark_partitions(&self, def: &TableDef) -> Result<(), CatalogError> {
+        let folder = self.warehouse.join(&def.directory);
+        let present: BTreeSet<String> =
+            folder.list_if_exists()?.into_iter().map(|entry| entry.name).collect();
+        for found in self.metastore.get_partitions(&def.database, &def.name)? {
+            let values: Vec<_> = found.values.iter().flatten().map(|v| v.as_str()).collect();
+            let values = values.into_iter().map(|v| (v != NULL_VALUE).then_some(v));
+            let keys = def.partition_keys.iter().map(|key| key.name.as_str());
+            let name = partition_name(keys.zip(values));
+            if !present.contains(&name) {
+                mark(&folder, &name)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A name of the catalog that the DDL does not have is a fault of the program.
     fn table_def(&self, qualified_name: &str) -> Result<&TableDef, CatalogError> {
         let found = self.ddl.tables.iter().find(|def| def.qualified_name() == qualified_name);
@@ -141,6 +160,11 @@ impl Catalog for HiveCatalog {
                 let name = partition_name(keys.zip(values.iter().map(Option::as_deref)));
                 let location = found.sd.as_ref().and_then(|sd| sd.location.as_deref());
                 let location = self.relative(location.unwrap_or_default());
+                // What MSCK REPAIR may have made of a folder that lies about is no snapshot.
+                let directory = location.rsplit('/').next().unwrap_or_default();
+                if directory.parse::<RunId>().is_err() {
+                    continue;
+                }
                 let run_id = parameter(found.parameters.as_ref(), RUN_ID)
                     .or_else(|| location.rsplit('/').next())
                     .unwrap_or_default()
@@ -201,6 +225,8 @@ impl CatalogLock for HiveLock {
             if self.catalog.create_table(def)? {
                 tracing::info!(table = def.qualified_name(), "created");
                 fault::reach(fault::TABLE_CREATED);
+            } else {
+                self.catalog.mark_partitions(def)?;
             }
         }
         Ok(())
@@ -238,10 +264,11 @@ impl HiveLock {
         match catalog.metastore.add_partition(&new) {
             // It is a later run of the same date, or an earlier try of this call, whose answer got lost.
             Err(error) if error.kind == MetastoreErrorKind::AlreadyExists => {
-                Ok(catalog.metastore.alter_partition(&new)?)
+                catalog.metastore.alter_partition(&new)?;
             }
-            added => Ok(added?),
+            added => added?,
         }
+        mark(&catalog.warehouse.join(&def.directory), &change.name)
     }
 
     fn publish_view(&self, change: &ViewChange, run_id: &str) -> Result<(), CatalogError> {
@@ -290,6 +317,12 @@ impl HiveLock {
             altered => Ok(altered?),
         }
     }
+}
+
+/// Makes the empty folder where a partition would lie by its name. Its files are elsewhere, in a run directory; but
+/// `MSCK REPAIR TABLE ... SYNC PARTITIONS` goes by names, and without this folder drops the partition.
+fn mark(table: &Location, partition: &str) -> Result<(), CatalogError> {
+    Ok(table.join(partition).create_dir_all()?)
 }
 
 /// One spelling for a folder's address, whoever wrote it: no slash at the end, `file:/x` for `file:///x`.

@@ -4,6 +4,7 @@
 //! whoever creates them.
 
 use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use hive_metastore::{FieldSchema, Partition, SerDeInfo, StorageDescriptor, Table};
 use pilota::{AHashMap, FastStr};
@@ -63,7 +64,10 @@ pub(crate) fn partition(
         ("totalSize".to_owned(), sum(|file| file.bytes)),
     ]);
     let value = |value: &Option<String>| text(value.as_deref().unwrap_or(NULL_VALUE));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Partition {
+        // Left out, a change would set it back to 1970.
+        create_time: i32::try_from(now.as_secs()).ok(),
         db_name: Some(text(&def.database)),
         table_name: Some(text(&def.name)),
         values: Some(values.iter().map(value).collect()),

@@ -45,6 +45,7 @@ fn reads_tables() {
         properties,
         [
             ("EXTERNAL", "TRUE"),
+            ("discover.partitions", "false"),
             ("external.table.purge", "false"),
             ("parquet.compression", "SNAPPY")
         ]
