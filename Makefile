@@ -9,12 +9,14 @@ BIN := $(CARGO_TARGET_DIR)/release
 # The real data set has so many lines.
 LINES ?= 541909
 SECONDS ?= 60
+COMPOSE_CONF := $(HOME)/.cache/rfm-suite/compose-conf
 
 .DEFAULT_GOAL := help
-.PHONY: help build data run run-cluster show test check check-scripts fuzz bench clean-data
+.PHONY: help build data run run-cluster show test check check-scripts fuzz bench clean-data \
+	cluster-up cluster-down cluster-status cluster-env cluster-wipe cluster-up-docker cluster-down-docker
 
 help: ## List what make can do
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' Makefile
 
 build: ## Build the optimised programs
 	cargo build --release -p rfm-batch -p order-producer
@@ -50,6 +52,28 @@ fuzz: ## Fuzz every target for SECONDS=60 each; needs nightly and cargo-fuzz
 
 bench: ## Measure against other engines; bench/batch/setup installs them [ARGS=...]
 	bench/batch/run $(ARGS)
+
+cluster-up: ## Start HDFS, YARN, Hive and Kafka on this machine [TARGETS="hdfs yarn metastore hive metastore3 kafka"]
+	dev/cluster/cluster up $(TARGETS)
+
+cluster-down: ## Stop them [TARGETS=...]
+	dev/cluster/cluster down $(TARGETS)
+
+cluster-status: ## Show which of their daemons run
+	@dev/cluster/cluster status
+
+cluster-env: ## Print their addresses as shell variables, for eval
+	@dev/cluster/cluster env
+
+cluster-wipe: ## Stop them and forget their data
+	dev/cluster/cluster wipe
+
+cluster-up-docker: ## The same in containers instead; never tried, see dev/cluster/README.md
+	dev/cluster/cluster render --for compose "$(COMPOSE_CONF)"
+	RFM_COMPOSE_CONF="$(COMPOSE_CONF)" docker compose -f dev/cluster/compose.yaml up -d
+
+cluster-down-docker: ## Remove those containers with their data
+	RFM_COMPOSE_CONF="$(COMPOSE_CONF)" docker compose -f dev/cluster/compose.yaml down
 
 clean-data: ## Remove the local warehouse and data/online_retail.csv
 	rm -rf warehouse $(DATA)
