@@ -1,9 +1,11 @@
 //! Daemons that stop while files are read and written.
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use hadoop_conf::HadoopConf;
 use store::{Location, StoreError, StoreErrorKind};
 use test_cluster::{Cluster, Daemon, Part};
 
@@ -141,4 +143,43 @@ fn the_datanode_goes_and_comes_back() {
     until_ok(|| read(20 << 20));
     until_ok(|| third.write(b"text"));
     assert_eq!(third.read().unwrap().unwrap(), b"text");
+}
+
+#[test]
+fn damaged_bytes_are_never_given_out() {
+    let private = Private::get();
+    let file = private.file("damaged");
+    let expected: Vec<u8> = (0..5_000_011_u32).map(|i| (i / 1000) as u8).collect();
+    file.write(&expected).unwrap();
+    let conf = HadoopConf::from_dirs(Some(private.cluster().hadoop_conf_dir()), None).unwrap();
+    let data = conf.get("dfs.datanode.data.dir").unwrap();
+    let block = file_of_size(Path::new(data.trim_start_matches("file://")), 5_000_011).unwrap();
+    let mut bytes = std::fs::read(&block).unwrap();
+    bytes[3_000_000] ^= 1;
+    std::fs::write(&block, bytes).unwrap();
+
+    is_unavailable(&file, 20, || file.read());
+    let open = file.open().unwrap();
+    for piece in (0..4_500_000).step_by(500_000) {
+        let mut buf = vec![0; 500_000];
+        match open.read_exact_at(&mut buf, piece as u64) {
+            Ok(()) => assert!(piece != 3_000_000 && buf == expected[piece..piece + 500_000]),
+            Err(error) => assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{}", text(&error)),
+        }
+    }
+}
+
+/// One that has this size, in the folder or below.
+fn file_of_size(folder: &Path, size: u64) -> Option<PathBuf> {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let metadata = entry.metadata().unwrap();
+        if metadata.is_dir() {
+            if let Some(found) = file_of_size(&entry.path(), size) {
+                return Some(found);
+            }
+        } else if metadata.len() == size {
+            return Some(entry.path());
+        }
+    }
+    None
 }
