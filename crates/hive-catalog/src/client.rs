@@ -6,6 +6,7 @@
 
 use std::error::Error;
 use std::future::Future;
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -22,8 +23,11 @@ use hive_metastore::{
     ThriftHiveMetastoreGetPartitionsException as GetPartitionsException,
     ThriftHiveMetastoreGetTableReqException as GetTableReqException,
 };
+use tokio::runtime::{Builder, Handle, Runtime};
+use tracing::instrument::WithSubscriber;
+use tracing::subscriber::NoSubscriber;
 use volo_thrift::codec::default::DefaultMakeCodec;
-use volo_thrift::{ClientError, MaybeException};
+use volo_thrift::{ApplicationExceptionKind, ClientError, MaybeException, TransportException};
 
 use crate::address::Address;
 use crate::connect::Connect;
@@ -53,7 +57,9 @@ pub struct Metastore {
     servers: Vec<(Address, ThriftHiveMetastoreClient)>,
     /// The server that answered last.
     current: AtomicUsize,
-    runtime: tokio::runtime::Runtime,
+    /// Until the end.
+    runtime: Option<Runtime>,
+    handle: Handle,
 }
 
 impl std::fmt::Debug for Metastore {
@@ -81,30 +87,33 @@ impl Metastore {
     ///
     /// # Errors
     /// When the operating system gives no thread.
-    pub fn new(settings: MetastoreSettings) -> std::io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
+    pub fn new(settings: MetastoreSettings) -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("metastore")
             .enable_all()
             .build()?;
-        let _inside = runtime.enter();
+        let handle = runtime.handle().clone();
+        let inside = handle.enter();
+        let connect_timeout = CONNECT_TIMEOUT.min(settings.timeout);
         let servers = settings.uris.iter().map(|uri| {
-            let connect = Connect::new(&uri.host, uri.port, &settings.user, CONNECT_TIMEOUT);
+            let connect = Connect::new(&uri.host, uri.port, &settings.user, connect_timeout);
             let client = ThriftHiveMetastoreClientBuilder::new("hive-metastore")
                 // A Hive metastore speaks plain buffered Thrift, not the library's own default.
                 .make_codec(DefaultMakeCodec::buffered())
                 .make_transport(connect)
-                .rpc_timeout(Some(settings.timeout))
-                .read_write_timeout(Some(settings.timeout))
-                .connect_timeout(Some(CONNECT_TIMEOUT))
+                // The time limit is set below, for with this one a server that is too slow cannot be told from one that
+                // answers with an error.
+                .disable_timeout_layer()
                 // Connections are made by name; this is only a key in the pool, which each client has to itself.
                 .address(std::net::SocketAddr::from(([127, 0, 0, 1], uri.port)))
                 .build();
             (uri.clone(), client)
         });
         let servers = servers.collect();
-        drop(_inside);
-        Ok(Self { settings, servers, current: AtomicUsize::new(0), runtime })
+        drop(inside);
+        let current = AtomicUsize::new(0);
+        Ok(Self { settings, servers, current, runtime: Some(runtime), handle })
     }
 
     /// The servers, for messages.
@@ -323,18 +332,30 @@ impl Metastore {
         call: impl Future<Output = Result<T, Failure>> + Send + 'static,
     ) -> Result<T, Failure> {
         let (sender, receiver) = mpsc::sync_channel(1);
-        let timeout = self.settings.timeout + CONNECT_TIMEOUT;
-        self.runtime.spawn(async move {
+        let timeout = self.settings.timeout;
+        let call = async move {
             let result = match tokio::time::timeout(timeout, call).await {
                 Ok(result) => result,
                 Err(_) => Err(Failure::Unreachable(format!("no answer within {timeout:?}").into())),
             };
             // Nobody waits any more only if the process is ending.
             let _ = sender.send(result);
-        });
+        };
+        // The Thrift library writes each failure to the log as an error, also those that the next try makes good.
+        self.handle.spawn(call.with_subscriber(NoSubscriber::default()));
+        // The sender is gone when the library has panicked, which it does at answers without a result.
         receiver.recv().unwrap_or_else(|_| {
-            Err(Failure::Protocol("the call was given up by the Thrift library".into()))
+            Err(Failure::Protocol("an answer that is none to this call".into()))
         })
+    }
+}
+
+impl Drop for Metastore {
+    /// Also on a thread of another runtime, where a runtime must not be waited for.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -376,8 +397,29 @@ fn refusal<T, E: Into<Refusal>>(
     match answer {
         Ok(MaybeException::Ok(value)) => Ok(value),
         Ok(MaybeException::Exception(exception)) => Err(Failure::Refused(exception.into())),
-        Err(ClientError::Transport(error)) => Err(Failure::Unreachable(Box::new(error))),
+        Err(ClientError::Transport(error)) => Err(of_connection(error)),
+        // A fault of the server, for which the call has no exception.
+        Err(ClientError::Application(error))
+            if error.kind() == ApplicationExceptionKind::INTERNAL_ERROR =>
+        {
+            let message = error.message().to_string();
+            Err(Failure::Refused(Refusal { kind: MetastoreErrorKind::Refused, message }))
+        }
         Err(error) => Err(Failure::Protocol(Box::new(error))),
+    }
+}
+
+/// What opening a connection (`connect.rs`) or using it came to.
+fn of_connection(error: TransportException) -> Failure {
+    // The operating system has errors of these kinds, too.
+    match error.kind() {
+        _ if error.io_error().raw_os_error().is_some() => Failure::Unreachable(Box::new(error)),
+        io::ErrorKind::PermissionDenied => {
+            let (kind, message) = (MetastoreErrorKind::Refused, error.message().to_string());
+            Failure::Refused(Refusal { kind, message })
+        }
+        io::ErrorKind::InvalidData => Failure::Protocol(error.message().to_string().into()),
+        _ => Failure::Unreachable(Box::new(error)),
     }
 }
 
