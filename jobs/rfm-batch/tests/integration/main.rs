@@ -6,6 +6,7 @@ mod naive;
 
 mod bad_input;
 mod cli;
+mod cluster;
 mod determinism;
 mod independent_reader;
 mod numbers;
