@@ -25,6 +25,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--input", required=True)
     parser.add_argument("--snapshot", required=True, type=date.fromisoformat)
     parser.add_argument("--out", type=Path, help="folder for the result")
+    parser.add_argument("--database", help="Hive database for the result, instead of a folder")
     return parser.parse_args()
 
 

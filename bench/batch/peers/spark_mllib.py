@@ -5,7 +5,7 @@ import math
 from pyspark.ml.clustering import KMeans
 from pyspark.ml.evaluation import ClusteringEvaluator
 from pyspark.ml.feature import StandardScaler, VectorAssembler
-from pyspark.sql import SparkSession, functions as F
+from pyspark.sql import DataFrame, SparkSession, functions as F
 
 import common
 
@@ -16,6 +16,13 @@ SCHEMA = """InvoiceNo STRING, StockCode STRING, Description STRING, Quantity INT
 def main() -> None:
     args = common.arguments()
     spark = SparkSession.builder.appName("rfm").getOrCreate()
+
+    def save(rows: DataFrame, table: str) -> None:
+        if args.database:
+            rows.write.mode("overwrite").format("parquet").saveAsTable(f"{args.database}.{table}")
+        else:
+            rows.write.parquet(str(args.out / table))
+
     orders = spark.read.csv(args.input, schema=SCHEMA, header=True, escape='"', timestampFormat="M/d/yyyy H:mm")
     # Invoices first: the order lines are then aggregated by hash. For max_by over a text Spark sorts, and the few
     # invoices are sorted much faster than the lines.
@@ -37,7 +44,7 @@ def main() -> None:
     )
     totals = customers.agg(F.count("*"), F.sum("frequency"), F.sum("monetary")).first()
     rfm = customers.selectExpr("*", *common.scores(totals[0])).cache()
-    rfm.write.parquet(str(args.out / common.RFM))
+    save(rfm, common.RFM)
 
     names = [f"log_{name}" for name in common.FEATURES]
     logs = {name: F.log1p(F.col(feature).cast("double")) for name, feature in zip(names, common.FEATURES)}
@@ -59,7 +66,7 @@ def main() -> None:
     )
     located.createOrReplaceTempView("located")
     segments = spark.sql(f"SELECT {common.USER_SEGMENTS_COLUMNS} FROM located").cache()
-    segments.write.parquet(str(args.out / common.USER_SEGMENTS))
+    save(segments, common.USER_SEGMENTS)
 
     segments.createOrReplaceTempView("segments")
     scaled = [centers[cluster] for cluster in clusters]
@@ -68,7 +75,7 @@ def main() -> None:
         for center in scaled
     ]
     profiles = common.profiles("segments", raw, scaled, repr(silhouette), spark.sparkContext.applicationId)
-    spark.sql(profiles).write.parquet(str(args.out / common.PROFILES))
+    save(spark.sql(profiles), common.PROFILES)
     common.print_totals(*totals, silhouette=silhouette)
     spark.stop()
 

@@ -20,6 +20,7 @@ mod read_ahead;
 mod runtime;
 mod settings;
 mod store_impl;
+mod unhurried;
 mod write;
 
 use std::sync::Arc;

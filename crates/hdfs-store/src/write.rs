@@ -13,9 +13,12 @@ use tokio::time::timeout;
 
 use crate::connection::{Connection, Repeat};
 use crate::problem::Problem;
+use crate::unhurried::Unhurried;
 
 /// What is collected before the pipeline gets it: each hand-over wakes a thread.
 const BUFFER_BYTES: usize = 1 << 20;
+/// What a DataNode needs to tell the NameNode of a block, with some to spare.
+const CLOSE_PAUSE: Duration = Duration::from_millis(5);
 /// How long a writer that is dropped tries to remove its file.
 const CLEAN_UP_TIME: Duration = Duration::from_secs(10);
 
@@ -92,7 +95,8 @@ impl HdfsWriter {
     fn complete(&mut self) -> Result<(), Problem> {
         self.send()?;
         self.with_pipeline(|mut pipeline, deadline, asked| async move {
-            let closed = match timeout(deadline, pipeline.close()).await {
+            let close = Unhurried::new(pipeline.close(), CLOSE_PAUSE);
+            let closed = match timeout(deadline, close).await {
                 Ok(closed) => closed.map_err(|error| Problem::of(error, &asked)),
                 Err(_) => Err(Problem::deadline(deadline, &asked)),
             };
