@@ -78,6 +78,20 @@ impl HiveCatalog {
         }
     }
 
+    /// The view if it is there, and is one.
+    fn find_view(&self, def: &ViewDef) -> Result<Option<Table>, CatalogError> {
+        let found = self.metastore.get_table(&def.database, &def.name)?;
+        let kind = found.as_ref().and_then(|found| found.table_type.as_deref()).unwrap_or_default();
+        if found.is_none() || kind == VIRTUAL_VIEW {
+            return Ok(found);
+        }
+        Err(CatalogError::TableDiffers {
+            table: def.qualified_name(),
+            warehouse: self.warehouse.clone(),
+            difference: format!("it is a table ({kind}), this program publishes a view"),
+        })
+    }
+
     fn create_database(&self, name: &str) -> Result<(), CatalogError> {
         if self.metastore.get_database(name)?.is_some() {
             return Ok(());
@@ -242,14 +256,18 @@ impl CatalogLock for HiveLock {
         partitions: Vec<PartitionChange>,
         views: Vec<ViewChange>,
     ) -> Result<Option<u64>, CatalogError> {
+        // Before anything is changed, so that a view that cannot be published is known then.
+        let find =
+            |change: &ViewChange| self.catalog.find_view(self.catalog.view_def(&change.name)?);
+        let views_before = views.iter().map(find).collect::<Result<Vec<_>, _>>()?;
         let mut run_id = String::new();
         for change in partitions {
             run_id.clone_from(&change.partition.run_id);
             self.publish_partition(&change)?;
             fault::reach(fault::PARTITION_PUBLISHED);
         }
-        for change in views {
-            self.publish_view(&change, &run_id)?;
+        for (change, before) in views.into_iter().zip(views_before) {
+            self.publish_view(&change, &run_id, before)?;
             fault::reach(fault::VIEW_PUBLISHED);
         }
         Ok(None)
@@ -274,7 +292,13 @@ impl HiveLock {
         mark(&catalog.warehouse.join(&def.directory), &change.name)
     }
 
-    fn publish_view(&self, change: &ViewChange, run_id: &str) -> Result<(), CatalogError> {
+    /// `before` is what was there.
+    fn publish_view(
+        &self,
+        change: &ViewChange,
+        run_id: &str,
+        mut before: Option<Table>,
+    ) -> Result<(), CatalogError> {
         let catalog = &self.catalog;
         let metastore = &catalog.metastore;
         let def = catalog.view_def(&change.name)?;
@@ -283,23 +307,14 @@ impl HiveLock {
             let date = &change.view.snapshot_date;
             view(def, table, date, run_id, metastore.user(), before)
         };
-        let mut before = metastore.get_table(&def.database, &def.name)?;
         self.claim.check()?;
         if before.is_none() {
             match metastore.create_table(&new(None)) {
                 Err(error) if error.kind == MetastoreErrorKind::AlreadyExists => {
-                    before = metastore.get_table(&def.database, &def.name)?;
+                    before = catalog.find_view(def)?;
                 }
                 created => return Ok(created?),
             }
-        }
-        let kind = before.as_ref().and_then(|b| b.table_type.as_deref()).unwrap_or_default();
-        if kind != VIRTUAL_VIEW {
-            return Err(CatalogError::TableDiffers {
-                table: def.qualified_name(),
-                warehouse: catalog.warehouse.clone(),
-                difference: format!("it is a {kind}, this program publishes a view of that name"),
-            });
         }
         let parameters = before.as_ref().and_then(|before| before.parameters.as_ref());
         let published_by = parameter(parameters, RUN_ID);
