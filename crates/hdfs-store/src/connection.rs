@@ -128,6 +128,9 @@ impl Connection {
             let random = format!("dfs.client.failover.random.order.{}", service.name);
             settings.insert(random, "false".to_owned());
         }
+        // hdfs-native would go on for minutes. Each NameNode is asked twice, a single one once: `call_within` does the rest.
+        let namenodes: usize = self.target.services.iter().map(|s| s.namenodes.len()).sum();
+        settings.insert("dfs.client.failover.max.attempts".to_owned(), (2 * namenodes).to_string());
         ClientBuilder::new()
             .with_url(&self.target.url)
             .with_config_dir(NO_CONFIG_DIR)

@@ -82,7 +82,7 @@ impl HdfsWriter {
         self.buffer.reserve(BUFFER_BYTES);
         let length = bytes.len() as u64;
         let sent = self.with_pipeline(|mut pipeline, deadline, asked| async move {
-            let sent = match timeout(deadline, pipeline.write(bytes)).await {
+            let sent = match timeout(deadline, pipeline.write_bytes(bytes)).await {
                 Ok(sent) => sent.map(drop).map_err(|error| Problem::of(error, &asked)),
                 Err(_) => Err(Problem::deadline(deadline, &asked)),
             };
