@@ -4,7 +4,6 @@
 //! of them again with growing pauses, until the time to keep trying is over. So every call here may reach a metastore
 //! twice, also when the first time had its effect: callers take `AlreadyExists` after all for what it is.
 
-use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,23 +12,15 @@ use std::time::{Duration, Instant};
 
 use hive_metastore::{
     AddPartitionsRequest, Database, EnvironmentContext, GetTableRequest, Partition, Table,
-    ThriftHiveMetastoreAddPartitionsReqException as AddPartitionsReqException,
-    ThriftHiveMetastoreAlterPartitionsWithEnvironmentContextException as AlterPartitionsException,
-    ThriftHiveMetastoreAlterTableWithEnvironmentContextException as AlterTableException,
     ThriftHiveMetastoreClient, ThriftHiveMetastoreClientBuilder,
-    ThriftHiveMetastoreCreateDatabaseException as CreateDatabaseException,
-    ThriftHiveMetastoreCreateTableException as CreateTableException,
-    ThriftHiveMetastoreGetDatabaseException as GetDatabaseException,
-    ThriftHiveMetastoreGetPartitionsException as GetPartitionsException,
-    ThriftHiveMetastoreGetTableReqException as GetTableReqException,
 };
 use tokio::runtime::{Builder, Handle, Runtime};
 use tracing::instrument::WithSubscriber;
 use tracing::subscriber::NoSubscriber;
 use volo_thrift::codec::default::DefaultMakeCodec;
-use volo_thrift::{ApplicationExceptionKind, ClientError, MaybeException, TransportException};
 
 use crate::address::Address;
+use crate::answer::{Failure, Refusal, answer};
 use crate::connect::Connect;
 use crate::error::{MetastoreError, MetastoreErrorKind};
 
@@ -66,20 +57,6 @@ impl std::fmt::Debug for Metastore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Metastore").field("settings", &self.settings).finish_non_exhaustive()
     }
-}
-
-/// What a server said.
-pub(crate) struct Refusal {
-    kind: MetastoreErrorKind,
-    message: String,
-}
-
-/// A call's failure on one server.
-enum Failure {
-    Refused(Refusal),
-    /// Another server, or the same one later, may do better.
-    Unreachable(Box<dyn Error + Send + Sync>),
-    Protocol(Box<dyn Error + Send + Sync>),
 }
 
 impl Metastore {
@@ -133,7 +110,7 @@ impl Metastore {
             || format!("database {name}"),
             |client| {
                 let name = name.to_owned().into();
-                async move { refusal(client.get_database(name).await) }
+                async move { answer(client.get_database(name).await) }
             },
         );
         or_none(found)
@@ -146,7 +123,7 @@ impl Metastore {
             || format!("database {name}"),
             |client| {
                 let database = database.clone();
-                async move { refusal(client.create_database(database).await) }
+                async move { answer(client.create_database(database).await) }
             },
         )
     }
@@ -163,7 +140,7 @@ impl Metastore {
                     ..Default::default()
                 };
                 // Not get_table: Hive 4 has removed it.
-                async move { refusal(client.get_table_req(req).await) }
+                async move { answer(client.get_table_req(req).await) }
             },
         );
         Ok(or_none(found)?.map(|result| result.table))
@@ -175,7 +152,7 @@ impl Metastore {
             || name_of(table),
             |client| {
                 let table = table.clone();
-                async move { refusal(client.create_table(table).await) }
+                async move { answer(client.create_table(table).await) }
             },
         )
     }
@@ -204,7 +181,7 @@ impl Metastore {
                         .alter_table_with_environment_context(database, name, table, context)
                         .await
                 };
-                async move { refusal(call.await) }
+                async move { answer(call.await) }
             },
         )
     }
@@ -220,7 +197,7 @@ impl Metastore {
             || format!("the partitions of {database}.{table}"),
             |client| {
                 let (database, table) = (database.to_owned().into(), table.to_owned().into());
-                async move { refusal(client.get_partitions(database, table, -1).await) }
+                async move { answer(client.get_partitions(database, table, -1).await) }
             },
         )
     }
@@ -239,7 +216,7 @@ impl Metastore {
                     need_result: Some(false),
                     ..Default::default()
                 };
-                async move { refusal(client.add_partitions_req(req).await) }
+                async move { answer(client.add_partitions_req(req).await) }
             },
         );
         added.map(drop)
@@ -262,7 +239,7 @@ impl Metastore {
                         )
                         .await
                 };
-                async move { refusal(call.await) }
+                async move { answer(call.await) }
             },
         )
     }
@@ -389,83 +366,4 @@ fn or_none<T>(found: Result<T, MetastoreError>) -> Result<Option<T>, MetastoreEr
         Err(error) if error.kind == MetastoreErrorKind::NotFound => Ok(None),
         found => found.map(Some),
     }
-}
-
-fn refusal<T, E: Into<Refusal>>(
-    answer: Result<MaybeException<T, E>, ClientError>,
-) -> Result<T, Failure> {
-    match answer {
-        Ok(MaybeException::Ok(value)) => Ok(value),
-        Ok(MaybeException::Exception(exception)) => Err(Failure::Refused(exception.into())),
-        Err(ClientError::Transport(error)) => Err(of_connection(error)),
-        // A fault of the server, for which the call has no exception.
-        Err(ClientError::Application(error))
-            if error.kind() == ApplicationExceptionKind::INTERNAL_ERROR =>
-        {
-            let message = error.message().to_string();
-            Err(Failure::Refused(Refusal { kind: MetastoreErrorKind::Refused, message }))
-        }
-        Err(error) => Err(Failure::Protocol(Box::new(error))),
-    }
-}
-
-/// What opening a connection (`connect.rs`) or using it came to.
-fn of_connection(error: TransportException) -> Failure {
-    // The operating system has errors of these kinds, too.
-    match error.kind() {
-        _ if error.io_error().raw_os_error().is_some() => Failure::Unreachable(Box::new(error)),
-        io::ErrorKind::PermissionDenied => {
-            let (kind, message) = (MetastoreErrorKind::Refused, error.message().to_string());
-            Failure::Refused(Refusal { kind, message })
-        }
-        io::ErrorKind::InvalidData => Failure::Protocol(error.message().to_string().into()),
-        _ => Failure::Unreachable(Box::new(error)),
-    }
-}
-
-macro_rules! refusals {
-    ($($exception:ident => $kind:ident,)*) => {
-        $(impl From<hive_metastore::$exception> for Refusal {
-            fn from(exception: hive_metastore::$exception) -> Self {
-                let message = exception.message.as_deref().unwrap_or_default();
-                // Java's stack traces say nothing to a user.
-                let message = message.lines().next().unwrap_or_default().to_owned();
-                let modified = message.contains("The table has been modified");
-                let kind =
-                    if modified { MetastoreErrorKind::Modified } else { MetastoreErrorKind::$kind };
-                Self { kind, message }
-            }
-        })*
-    };
-}
-
-refusals! {
-    AlreadyExistsException => AlreadyExists,
-    InvalidObjectException => Refused,
-    InvalidOperationException => Refused,
-    MetaException => Refused,
-    NoSuchObjectException => NotFound,
-}
-
-macro_rules! calls {
-    ($($call:ident: $($variant:ident)*;)*) => {
-        $(impl From<$call> for Refusal {
-            fn from(exception: $call) -> Self {
-                match exception {
-                    $($call::$variant(exception) => exception.into(),)*
-                }
-            }
-        })*
-    };
-}
-
-calls! {
-    CreateDatabaseException: O1 O2 O3;
-    GetDatabaseException: O1 O2;
-    CreateTableException: O1 O2 O3 O4;
-    GetTableReqException: O1 O2;
-    AlterTableException: O1 O2;
-    AddPartitionsReqException: O1 O2 O3;
-    AlterPartitionsException: O1 O2;
-    GetPartitionsException: O1 O2;
 }

@@ -63,7 +63,10 @@ pub(crate) fn partition(
         ("numRows".to_owned(), sum(|file| file.rows)),
         ("totalSize".to_owned(), sum(|file| file.bytes)),
     ]);
-    let value = |value: &Option<String>| text(value.as_deref().unwrap_or(NULL_VALUE));
+    // For Hive an empty text is null, too.
+    let value = |value: &Option<String>| {
+        text(value.as_deref().filter(|value| !value.is_empty()).unwrap_or(NULL_VALUE))
+    };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Partition {
         // Left out, a change would set it back to 1970.

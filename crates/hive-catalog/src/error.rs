@@ -31,6 +31,8 @@ pub enum MetastoreErrorKind {
     Modified,
     /// The metastore says no.
     Refused,
+    /// The metastore cannot reach the database behind it. Worth a retry.
+    DatabaseDown,
     /// No server answers, or not in time. Worth a retry.
     Unreachable,
     /// The program that answers does not speak the metastore's protocol, or a version of it that has not this call.
@@ -38,6 +40,11 @@ pub enum MetastoreErrorKind {
 }
 
 impl MetastoreErrorKind {
+    /// Whether the same call may succeed later without anybody doing anything.
+    pub fn is_retryable(self) -> bool {
+        matches!(self, Self::DatabaseDown | Self::Unreachable)
+    }
+
     /// The end of a sentence.
     fn advice(self) -> &'static str {
         match self {
@@ -45,6 +52,7 @@ impl MetastoreErrorKind {
             Self::AlreadyExists => ": it is there already",
             Self::Modified => ": somebody else has changed it meanwhile",
             Self::Refused => "",
+            Self::DatabaseDown => ": the database behind it does not answer; try again later",
             Self::Unreachable => {
                 ": it does not answer; check that it runs and that catalog.uris or hive-site.xml names it"
             }
@@ -59,7 +67,7 @@ impl From<MetastoreError> for CatalogError {
     fn from(error: MetastoreError) -> Self {
         CatalogError::Server {
             problem: error.to_string(),
-            retryable: error.kind == MetastoreErrorKind::Unreachable,
+            retryable: error.kind.is_retryable(),
             source: Some(error.source),
         }
     }

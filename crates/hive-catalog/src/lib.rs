@@ -12,7 +12,12 @@
 //!
 //! # Repetition
 //! A call may be made again without being asked (`client.rs`), so every change here is one that may happen twice.
+//! Nor does a call end when nobody waits for it any more: a metastore that hung carries out, when it goes on, what it
+//! had received. So a publication that gave up may still show its snapshot of some table later, until it is run again;
+//! its files stay as long as the metastore cannot be asked.
+
 mod address;
+mod answer;
 mod catalog;
 mod client;
 mod connect;

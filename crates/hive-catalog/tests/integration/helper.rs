@@ -114,14 +114,23 @@ impl Shop {
 
     pub(crate) fn with(database: &str, prefix: &str, warehouse: Location, uris: &str) -> Self {
         let ddl = Ddl::load(&Naming::new(database, prefix, &warehouse.uri()).unwrap()).unwrap();
-        let lease = Duration::from_secs(30);
-        let catalog = HiveCatalog::new(metastore(uris), warehouse.clone(), ddl.clone(), lease);
-        Self { uris: uris.to_owned(), database: database.to_owned(), warehouse, ddl, catalog }
+        Self::of(database.to_owned(), ddl, warehouse, settings(uris))
     }
 
     /// The same tables for another process.
     pub(crate) fn again(&self, uris: &str) -> Self {
-        Self::with(&self.database, "", self.warehouse.clone(), uris)
+        self.calling(settings(uris))
+    }
+
+    pub(crate) fn calling(&self, settings: MetastoreSettings) -> Self {
+        Self::of(self.database.clone(), self.ddl.clone(), self.warehouse.clone(), settings)
+    }
+
+    fn of(database: String, ddl: Ddl, warehouse: Location, settings: MetastoreSettings) -> Self {
+        let uris = settings.uris.iter().map(Address::to_string).collect::<Vec<_>>().join(",");
+        let (client, lease) = (Metastore::new(settings).unwrap(), Duration::from_secs(30));
+        let catalog = HiveCatalog::new(client, warehouse.clone(), ddl.clone(), lease);
+        Self { uris, database, warehouse, ddl, catalog }
     }
 
     pub(crate) fn begin(

@@ -9,9 +9,14 @@
 mod rows;
 
 mod helper;
+mod proxy;
 
 mod publishing;
 mod refusing;
 mod user;
+
+mod not_a_metastore;
+mod outages;
+mod races;
 
 mod readers;

@@ -6,4 +6,6 @@ mod hive;
 mod partition_values;
 mod shop;
 mod spark;
+mod table;
 mod text;
+mod values;
