@@ -81,6 +81,8 @@ supervise() {
     while [[ $(start_time_of "$1") == "$2" ]]; do
         sleep 0.5
     done
+    # Somebody has deleted it all: nothing is to be made again.
+    [[ -d $RFM_CLUSTER_HOME ]] || return 0
     lock 3600
     if [[ -z $3 ]]; then
         down TERM
