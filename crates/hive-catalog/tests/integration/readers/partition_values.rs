@@ -97,13 +97,10 @@ fn are_what_was_published() {
     for (reader, expected) in [(Reader::Own, &expected), (Reader::Hive, &in_hive)] {
         let found = spark().rows(reader, &format!("select id, day, shop from {name}"));
         assert_eq!(&sorted(found), expected, "Spark, {reader:?}");
-        for (id, condition) in conditions.iter().enumerate() {
-            // Nor does the metastore find that text, which Spark asks for and Hive does not.
-            if reader == Reader::Hive && SHOPS[id].is_none() {
-                continue;
-            }
-            let sql = format!("select id from {name} where {condition}");
-            assert_eq!(spark().rows(reader, &sql), [[Some(id.to_string())]], "{reader:?}, {sql}");
-        }
+    }
+    // Whichever the reader, the metastore chooses the partitions.
+    for (id, condition) in conditions.iter().enumerate() {
+        let sql = format!("select id from {name} where {condition}");
+        assert_eq!(spark().rows(Reader::Own, &sql), [[Some(id.to_string())]], "Spark, {sql}");
     }
 }
