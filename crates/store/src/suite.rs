@@ -2,7 +2,7 @@
 //!
 //! A crate with a store runs them with [`tests!`](crate::suite_tests), which makes a test of each case:
 //!
-//! ```ignore
+//! ```text
 //! store::suite_tests!(|| my_store_location());
 //! ```
 //!
