@@ -21,10 +21,10 @@ const UNCHANGED: u64 = u64::MAX;
 ///
 /// # What holds beyond [`Store`]'s promises, and what does not
 /// - [`Store::create_dir`] is exclusive: the folder is made under a hidden name beside and renamed. A process that dies
-///   in between leaves that empty folder, `.NAME.new-...`.
+///   in between leaves that empty folder ([`store::name_in_the_making`]).
 /// - [`Store::touch`] sets the time by the clock of this machine, not by the NameNode's.
-/// - When the connection breaks while the NameNode creates or renames, `hdfs-native` asks again and may then fail on what
-///   it did itself: such a call may fail and have happened. It never succeeds without having happened.
+/// - When the connection breaks while the NameNode creates or renames, the call may fail and have happened. It never
+///   succeeds without having happened.
 #[derive(Clone, Debug)]
 pub struct HdfsStore {
     connection: Arc<Connection>,
@@ -173,7 +173,8 @@ impl Store for HdfsStore {
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let new = format!("{parent}/.{name}.new-{now:x}-{}-{number}", std::process::id());
+        let unique = format!("{now:x}-{}-{number}", std::process::id());
+        let new = format!("{parent}/{}", store::hidden_name(name, &unique));
         let made = self.make_dirs(&new).and_then(|()| {
             self.rename_to_free_name(&new, path).inspect_err(|_| {
                 // It is empty and nobody looks there.

@@ -68,7 +68,8 @@ pub trait Store: Debug + Send + Sync {
     /// Creates the folder and the missing ones above it.
     fn create_dir_all(&self, path: &str) -> Result<(), StoreError>;
 
-    /// Creates the folder `path`, which must not exist.
+    /// Creates the folder `path`, which must not exist. A process that dies meanwhile may leave an empty folder beside
+    /// it, with a hidden name that [`name_in_the_making`] knows.
     fn create_dir(&self, path: &str) -> Result<(), StoreError>;
 
     /// Gives a file another name, in one step, durably. [`StoreErrorKind::AlreadyExists`] when `to` exists,
@@ -86,6 +87,17 @@ pub trait Store: Debug + Send + Sync {
 
     /// Removes a folder and all that is in it, or a file. It may be missing.
     fn remove_tree(&self, path: &str) -> Result<(), StoreError>;
+}
+
+/// The hidden name under which a store may make the folder `name` before it gives it that name. `unique` tells apart
+/// those who make it at the same time.
+pub fn hidden_name(name: &str, unique: &str) -> String {
+    format!(".{name}.new-{unique}")
+}
+
+/// The name that a folder was to get whose name is a [`hidden_name`].
+pub fn name_in_the_making(hidden: &str) -> Option<&str> {
+    Some(hidden.strip_prefix('.')?.rsplit_once(".new-")?.0)
 }
 
 /// A file that is open for reading; any number of threads may read at the same time.

@@ -8,7 +8,8 @@
 //!   publishing). A reader that looked at the catalog earlier may still be reading it. It is marked `_RETIRED`, and
 //!   removed when the mark is older than the time to keep.
 //!
-//! Whatever is not a directory with the name of a run is not ours and is left alone.
+//! A directory that was to become one when its run was killed ([`store::name_in_the_making`]) is removed too. Whatever
+//! else is not a directory with the name of a run is not ours and is left alone.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -38,6 +39,12 @@ pub(super) fn sweep(
     let folder = warehouse.join(runs);
     for entry in folder.list_if_exists()? {
         let name = entry.name;
+        let unnamed = store::name_in_the_making(&name);
+        if entry.is_dir && unnamed.is_some_and(|run| run.parse::<RunId>().is_ok()) {
+            tracing::info!(path = %folder.join(&name), "removing what a killed run left");
+            folder.join(&name).remove_tree()?;
+            continue;
+        }
         let is_run = entry.is_dir && name.parse::<RunId>().is_ok();
         if !is_run || in_use.contains(format!("{runs}/{name}").as_str()) {
             continue;

@@ -114,7 +114,10 @@ fn nothing_else_in_the_folder_is_touched() {
     let killed = "run-20100101T000000Z-00000000";
     std::fs::create_dir(runs.join(killed)).unwrap();
     std::fs::write(runs.join(killed).join("part-00000.parquet"), "x").unwrap();
-    let foreign = ["run-20100101T000000Z-00000000-copy", "notes", ".hidden", "run-x"];
+    let unnamed = store::hidden_name(killed, "1-2-3");
+    std::fs::create_dir(runs.join(&unnamed)).unwrap();
+    let foreign =
+        ["run-20100101T000000Z-00000000-copy", "notes", ".hidden", ".notes.new-1", "run-x"];
     for name in foreign {
         std::fs::create_dir(runs.join(name)).unwrap();
     }
@@ -124,6 +127,7 @@ fn nothing_else_in_the_folder_is_touched() {
 
     shop.publish("2011-12-11", 2).unwrap();
     assert!(!runs.join(killed).exists());
+    assert!(!runs.join(&unnamed).exists());
     assert!(foreign.iter().all(|name| runs.join(name).is_dir()));
     assert!(runs.join("run-20100101T000000Z-00000001").is_file());
     assert!(elsewhere.is_dir());
