@@ -17,7 +17,7 @@ use crate::unhurried::Unhurried;
 
 /// What is collected before the pipeline gets it: each hand-over wakes a thread.
 const BUFFER_BYTES: usize = 1 << 20;
-/// What a DataNode needs to tell the NameNode of a block, with some to spare.
+/// Mostly enough for a DataNode to tell the NameNode of a block.
 const CLOSE_PAUSE: Duration = Duration::from_millis(5);
 /// How long a writer that is dropped tries to remove its file.
 const CLEAN_UP_TIME: Duration = Duration::from_secs(10);
