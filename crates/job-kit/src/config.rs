@@ -33,7 +33,7 @@ pub use secret::Secret;
 
 /// Every section a configuration file may have; each job reads some of them.
 pub const SECTIONS: &[&str] =
-    &["warehouse", "catalog", "batch", "producer", "streaming", "dashboard"];
+    &["warehouse", "catalog", "kafka", "batch", "producer", "streaming", "dashboard"];
 
 const ENV_PREFIX: &str = "RFM_";
 

@@ -9,11 +9,14 @@ use crate::Part;
 /// The launcher with the home of one cluster.
 pub(crate) struct Launcher {
     home: PathBuf,
+    /// What is set otherwise than in `defaults.env`.
+    settings: Vec<(String, String)>,
 }
 
 impl Launcher {
-    pub(crate) fn new(home: PathBuf) -> Launcher {
-        Launcher { home }
+    pub(crate) fn new(home: PathBuf, settings: &[(&str, &str)]) -> Launcher {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Launcher { home, settings: settings.iter().map(owned).collect() }
     }
 
     pub(crate) fn home(&self) -> &Path {
@@ -83,6 +86,7 @@ impl Launcher {
                 command.env_remove(name);
             }
         }
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command.env("RFM_CLUSTER_HOME", &self.home).stdin(std::process::Stdio::null());
         command
     }

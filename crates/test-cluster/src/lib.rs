@@ -63,7 +63,7 @@ impl Cluster {
         let started = match CLUSTER.get() {
             Some(_) if missing.is_empty() => Ok(()),
             Some(cluster) => cluster.launcher.up(&missing, home.is_none()),
-            None => Self::begin(home, &missing, false).map(|cluster| {
+            None => Self::begin(home, &missing, &[], false).map(|cluster| {
                 let _ = CLUSTER.set(cluster);
             }),
         };
@@ -80,10 +80,24 @@ impl Cluster {
     ///
     /// When it can't start.
     pub fn private(parts: &[Part]) -> Cluster {
-        Self::begin(None, parts, true).unwrap_or_else(|failure| fail(&failure))
+        Self::private_with(parts, &[])
     }
 
-    fn begin(home: Option<OsString>, parts: &[Part], private: bool) -> Result<Cluster, String> {
+    /// The same with settings of `dev/cluster/defaults.env` that are not the defaults.
+    ///
+    /// # Panics
+    ///
+    /// When it can't start.
+    pub fn private_with(parts: &[Part], settings: &[(&str, &str)]) -> Cluster {
+        Self::begin(None, parts, settings, true).unwrap_or_else(|failure| fail(&failure))
+    }
+
+    fn begin(
+        home: Option<OsString>,
+        parts: &[Part],
+        settings: &[(&str, &str)],
+        private: bool,
+    ) -> Result<Cluster, String> {
         let with_process = home.is_none();
         let home = match home {
             Some(home) => PathBuf::from(home),
@@ -94,7 +108,7 @@ impl Cluster {
                 .map_err(|error| format!("no folder for a cluster: {error}"))?
                 .keep(),
         };
-        let launcher = Launcher::new(home);
+        let launcher = Launcher::new(home, settings);
         let env = match launcher.up(parts, with_process).and_then(|()| launcher.env()) {
             Ok(env) => env,
             Err(failure) => {
@@ -144,17 +158,33 @@ impl Cluster {
 
     /// Kafka without encryption or login.
     pub fn kafka_brokers(&self) -> &str {
-        self.value("RFM_KAFKA_BROKERS")
+        self.value("RFM_BROKERS")
     }
 
     /// Kafka with TLS and MSK's IAM login; the region and key pair are among [`Cluster::envs`].
     pub fn kafka_iam_brokers(&self) -> &str {
-        self.value("RFM_KAFKA_IAM_BROKERS")
+        self.value("RFM_BROKERS_IAM")
     }
 
-    /// The certificate authority of [`Cluster::kafka_iam_brokers`], PEM.
+    /// Kafka with TLS and SCRAM; user and password are among [`Cluster::envs`].
+    pub fn kafka_scram_brokers(&self) -> &str {
+        self.value("RFM_BROKERS_SCRAM")
+    }
+
+    /// Kafka with TLS for clients with a certificate.
+    pub fn kafka_tls_brokers(&self) -> &str {
+        self.value("RFM_BROKERS_TLS")
+    }
+
+    /// A certificate for [`Cluster::kafka_tls_brokers`] and its key, PEM.
+    pub fn kafka_client_certificate(&self) -> (&Path, &Path) {
+        let file = |name| Path::new(self.value(name));
+        (file("RFM_CLIENT_CERTIFICATE"), file("RFM_CLIENT_KEY"))
+    }
+
+    /// The certificate authority of Kafka's addresses with TLS, PEM.
     pub fn kafka_ca(&self) -> &Path {
-        Path::new(self.value("RFM_KAFKA_CA"))
+        Path::new(self.value("RFM_BROKERS_CA"))
     }
 
     /// YARN's ResourceManager: `http://localhost:PORT`.
@@ -258,7 +288,12 @@ impl Cluster {
         beeline::text(self.output(command.arg("-f").arg(sql_file)))
     }
 
-    fn value(&self, name: &str) -> &str {
+    /// What `cluster env` prints for a name.
+    ///
+    /// # Panics
+    ///
+    /// When it prints none.
+    pub fn value(&self, name: &str) -> &str {
         self.env.get(name).unwrap_or_else(|| fail(&format!("`cluster env` does not print {name}")))
     }
 }

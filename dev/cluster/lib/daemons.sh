@@ -90,6 +90,8 @@ start_kafka() {
     if [[ ! -f $RFM_DATA/kafka/meta.properties ]]; then
         "$java" "${java_flags[@]}" -cp "$kafka_classpath" kafka.tools.StorageTool format \
             --cluster-id rfmLocalClusterAAAAAAA --config "$RFM_CONF/kafka/server.properties" \
+            --add-scram "SCRAM-SHA-512=[name=$RFM_SCRAM_USER,password=$RFM_SCRAM_PASSWORD]" \
+            --add-scram "SCRAM-SHA-256=[name=$RFM_SCRAM_USER,password=$RFM_SCRAM_PASSWORD]" \
             >"$RFM_LOGS/kafka-format.log" 2>&1 || die "formatting Kafka failed, see $RFM_LOGS/kafka-format.log"
     fi
     launch kafka "$kafka_classpath" kafka.Kafka "$RFM_CONF/kafka/server.properties"

@@ -34,10 +34,10 @@ render_for() {
     )
 }
 
-# A certificate authority and a certificate for the broker that it signed, once. Clients trust its ca.pem.
+# A certificate authority, and certificates for the broker and for a client that it signed, once. Clients trust its ca.pem.
 make_key_stores() {
     local dir=$RFM_CLUSTER_HOME/tls
-    [[ -f $dir/broker.p12 ]] && return
+    [[ -f $dir/client.key ]] && return
     rm -rf "$dir"
     mkdir -p "$dir"
     local keytool=("$JAVA_HOME/bin/keytool" -noprompt -storetype PKCS12 -storepass "$RFM_STORE_PASSWORD")
@@ -46,14 +46,25 @@ make_key_stores() {
         "${keytool[@]}" -keystore "$dir/ca.p12" -genkeypair -alias ca -dname 'CN=Local cluster CA' "${key[@]}" \
             -ext bc:critical=ca:true -ext ku:critical=keyCertSign,cRLSign
         "${keytool[@]}" -keystore "$dir/ca.p12" -exportcert -alias ca -rfc -file "$dir/ca.pem"
-        "${keytool[@]}" -keystore "$dir/new.p12" -genkeypair -alias broker -dname 'CN=localhost' "${key[@]}"
-        "${keytool[@]}" -keystore "$dir/new.p12" -certreq -alias broker -file "$dir/broker.csr"
-        "${keytool[@]}" -keystore "$dir/ca.p12" -gencert -alias ca -rfc -validity 3650 \
-            -infile "$dir/broker.csr" -outfile "$dir/broker.pem" -ext san=dns:localhost,ip:127.0.0.1
-        "${keytool[@]}" -keystore "$dir/new.p12" -importcert -alias ca -file "$dir/ca.pem"
-        "${keytool[@]}" -keystore "$dir/new.p12" -importcert -alias broker -file "$dir/broker.pem"
         "${keytool[@]}" -keystore "$dir/trust.p12" -importcert -alias ca -file "$dir/ca.pem"
-    } >"$dir/keytool.log" 2>&1 || die "keytool failed, see $dir/keytool.log"
-    rm -f "$dir/broker.csr" "$dir/broker.pem"
-    mv "$dir/new.p12" "$dir/broker.p12"
+        make_signed_key broker 'CN=localhost' -ext san=dns:localhost,ip:127.0.0.1
+        make_signed_key client "CN=$RFM_SCRAM_USER"
+        # A client that is not Java wants PEM files; the last one tells that all is there.
+        "$java" "$cluster_dir/java/tls/KeyToPem.java" "$dir/client.p12" "$RFM_STORE_PASSWORD" client >"$dir/new.key"
+    } >"$dir/keytool.log" 2>&1 || die "making keys failed, see $dir/keytool.log"
+    chmod 600 "$dir/new.key"
+    mv "$dir/new.key" "$dir/client.key"
+}
+
+# make_signed_key NAME SUBJECT [OPTION...]: NAME.p12 with a key and its certificate, and NAME.pem with the latter alone; the
+# options are for signing. Uses variables of make_key_stores.
+make_signed_key() {
+    local name=$1 store=$dir/$1.p12
+    "${keytool[@]}" -keystore "$store" -genkeypair -alias "$name" -dname "$2" "${key[@]}"
+    "${keytool[@]}" -keystore "$store" -certreq -alias "$name" -file "$dir/$name.csr"
+    "${keytool[@]}" -keystore "$dir/ca.p12" -gencert -alias ca -rfc -validity 3650 \
+        -infile "$dir/$name.csr" -outfile "$dir/$name.pem" "${@:3}"
+    "${keytool[@]}" -keystore "$store" -importcert -alias ca -file "$dir/ca.pem"
+    "${keytool[@]}" -keystore "$store" -importcert -alias "$name" -file "$dir/$name.pem"
+    rm -f "$dir/$name.csr"
 }

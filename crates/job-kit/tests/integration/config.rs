@@ -174,7 +174,7 @@ fn mistakes_in_a_file_name_the_file_and_the_key() {
     );
     check_file(
         "[bach]\nk = 5",
-        "file FILE: unknown section \"bach\"; the sections are warehouse, catalog, batch, \
+        "file FILE: unknown section \"bach\"; the sections are warehouse, catalog, kafka, batch, \
          producer, streaming, dashboard",
     );
     check_file(
@@ -236,13 +236,13 @@ fn mistakes_in_the_environment_name_the_variable() {
         "RFM_BACH__K",
         "1",
         "environment variable RFM_BACH__K: unknown section \"bach\"; the sections are warehouse, \
-         catalog, batch, producer, streaming, dashboard",
+         catalog, kafka, batch, producer, streaming, dashboard",
     );
     check_env(
         "RFM_BATCH_K",
         "1",
         "environment variable RFM_BATCH_K: unknown section \"batch_k\"; the sections are warehouse, \
-         catalog, batch, producer, streaming, dashboard",
+         catalog, kafka, batch, producer, streaming, dashboard",
     );
     check_env(
         "RFM_BATCH",
@@ -261,7 +261,7 @@ fn mistakes_in_set_say_what_to_write() {
     );
     check_set(
         "k=5",
-        "--set: unknown section \"k\"; the sections are warehouse, catalog, batch, producer, \
+        "--set: unknown section \"k\"; the sections are warehouse, catalog, kafka, batch, producer, \
          streaming, dashboard",
     );
     check_set(
