@@ -21,6 +21,8 @@
 //! ```
 
 mod find_customer;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, BufReader, Read};
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder,
@@ -74,6 +77,14 @@ pub enum ReadError {
         /// The file.
         path: Location,
     },
+    /// A column was asked for that the file does not have.
+    #[error("cannot read the column '{column}' of '{path}': it has none of that name")]
+    NoColumn {
+        /// The file.
+        path: Location,
+        /// The column asked for.
+        column: String,
+    },
 }
 
 impl ReadError {
@@ -82,16 +93,18 @@ impl ReadError {
         match self {
             Self::Gone { .. } => true,
             Self::Store(error) => error.is_retryable(),
-            Self::Parquet { .. } | Self::NoKey { .. } => false,
+            Self::Parquet { .. } | Self::NoKey { .. } | Self::NoColumn { .. } => false,
         }
     }
 }
 
-/// All rows of some files, in order.
+/// All rows of some files, in order, with all columns or some.
 ///
 /// Timestamps come as microseconds since 1970 UTC, also those that are INT96 in the file. Nothing after an error.
 pub struct Rows {
     schema: SchemaRef,
+    /// Names of the columns that are read; `None` for all.
+    columns: Option<Vec<String>>,
     files: std::vec::IntoIter<Location>,
     current: Option<(Location, ParquetRecordBatchReader)>,
 }
@@ -102,7 +115,20 @@ pub struct Rows {
 /// The items are [`ReadError::Gone`] for a file that does not exist, [`ReadError::Store`], and [`ReadError::Parquet`] for
 /// a damaged file or other columns.
 pub fn read_files(files: Vec<Location>, schema: SchemaRef) -> Rows {
-    Rows { schema, files: files.into_iter(), current: None }
+    Rows { schema, columns: None, files: files.into_iter(), current: None }
+}
+
+/// Reads some columns of `files`; the others are skipped, not read and dropped. `schema` is that of all columns. The
+/// batches have the columns in the order of `schema`, whatever the order of `columns`.
+///
+/// Where `schema` gives a column of text the type `Dictionary(Int32, Utf8)`, it comes as that: each text once, as the
+/// writer has put it into the file.
+///
+/// # Errors
+/// As [`read_files`], and [`ReadError::NoColumn`].
+pub fn read_columns(files: Vec<Location>, schema: SchemaRef, columns: &[&str]) -> Rows {
+    let columns = Some(columns.iter().map(|&name| name.to_owned()).collect());
+    Rows { schema, columns, files: files.into_iter(), current: None }
 }
 
 impl Iterator for Rows {
@@ -133,11 +159,29 @@ impl Rows {
             let Some(path) = self.files.next() else { return Ok(None) };
             let file = open(&path)?;
             let metadata = metadata(&path, &file, &self.schema, PageIndexPolicy::Skip)?;
+            let projection = self.projection(&path, &metadata)?;
             let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
                 .with_batch_size(BATCH_ROWS)
+                .with_projection(projection)
                 .build()
                 .map_err(|e| read_error(&path, e))?;
             self.current = Some((path, reader));
+        }
+    }
+
+    fn projection(
+        &self,
+        path: &Location,
+        metadata: &ArrowReaderMetadata,
+    ) -> Result<ProjectionMask, ReadError> {
+        let Some(columns) = &self.columns else { return Ok(ProjectionMask::all()) };
+        let present = metadata.schema();
+        match columns.iter().find(|name| present.field_with_name(name).is_err()) {
+            Some(column) => Err(ReadError::NoColumn { path: path.clone(), column: column.clone() }),
+            None => {
+                let names = columns.iter().map(String::as_str);
+                Ok(ProjectionMask::columns(metadata.parquet_schema(), names))
+            }
         }
     }
 }
