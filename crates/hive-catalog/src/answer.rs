@@ -9,7 +9,10 @@ use hive_metastore::{
     ThriftHiveMetastoreAlterTableWithEnvironmentContextException as AlterTableException,
     ThriftHiveMetastoreCreateDatabaseException as CreateDatabaseException,
     ThriftHiveMetastoreCreateTableException as CreateTableException,
+    ThriftHiveMetastoreDropPartitionByNameException as DropPartitionException,
     ThriftHiveMetastoreGetDatabaseException as GetDatabaseException,
+    ThriftHiveMetastoreGetPartitionNamesException as GetPartitionNamesException,
+    ThriftHiveMetastoreGetPartitionsByNamesException as GetPartitionsByNamesException,
     ThriftHiveMetastoreGetPartitionsException as GetPartitionsException,
     ThriftHiveMetastoreGetTableReqException as GetTableReqException,
 };
@@ -132,4 +135,7 @@ calls! {
     AddPartitionsReqException: O1 O2 O3;
     AlterPartitionsException: O1 O2;
     GetPartitionsException: O1 O2;
+    GetPartitionsByNamesException: O1 O2;
+    GetPartitionNamesException: O2;
+    DropPartitionException: O1 O2;
 }

@@ -1,22 +1,25 @@
 //! The metastore as a [`Catalog`].
 
-use std::collections::BTreeSet;
+mod order_tables;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hive_metastore::{Database, Table};
 use store::Location;
-use warehouse::catalog::{Catalog, CatalogError, CatalogLock, PartitionChange, ViewChange};
+use warehouse::catalog::{
+    Catalog, CatalogError, CatalogLock, NewPartition, PartitionChange, ViewChange, parquet_files,
+};
 use warehouse::catalog_state::{CatalogState, CatalogView, Partition};
 use warehouse::claim::Claim;
 use warehouse::ddl::{Ddl, TableDef, ViewDef};
 use warehouse::fault;
-use warehouse::partition_path::partition_name;
 use warehouse::run_id::RunId;
 
 use crate::client::Metastore;
 use crate::definitions::{
-    NULL_VALUE, RUN_ID, VIRTUAL_VIEW, catalog_table, difference, parameter, partition, table, view,
+    RUN_ID, VIRTUAL_VIEW, catalog_table, difference, parameter, partition, table, values, view,
 };
 use crate::error::MetastoreErrorKind;
 
@@ -92,6 +95,13 @@ impl HiveCatalog {
         })
     }
 
+    /// Those of `tables`, unless they are there.
+    fn create_databases(&self, tables: &[TableDef]) -> Result<(), CatalogError> {
+        let mut databases: Vec<&str> = tables.iter().map(|def| def.database.as_str()).collect();
+        databases.dedup();
+        databases.into_iter().try_for_each(|database| self.create_database(database))
+    }
+
     fn create_database(&self, name: &str) -> Result<(), CatalogError> {
         if self.metastore.get_database(name)?.is_some() {
             return Ok(());
@@ -102,8 +112,13 @@ impl HiveCatalog {
             ..Database::default()
         };
         match self.metastore.create_database(&database) {
-            Err(error) if error.kind != MetastoreErrorKind::AlreadyExists => Err(error.into()),
-            _ => Ok(()),
+            // Somebody else was quicker, or it was an earlier try of this call, whose answer got lost.
+            Err(error) if error.kind == MetastoreErrorKind::AlreadyExists => Ok(()),
+            // Somebody else was quicker by less than the metastore looks for.
+            Err(error) if error.kind == MetastoreErrorKind::Refused => {
+                self.metastore.get_database(name)?.map(drop).ok_or_else(|| error.into())
+            }
+            created => Ok(created?),
         }
     }
 
@@ -121,6 +136,9 @@ impl HiveCatalog {
             Err(error) if error.kind == MetastoreErrorKind::AlreadyExists => {
                 self.find_table(def).map(|_| false)
             }
+            Err(error) if error.kind == MetastoreErrorKind::Refused => {
+                self.find_table(def)?.map(|_| false).ok_or_else(|| error.into())
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -131,10 +149,7 @@ impl HiveCatalog {
         let present: BTreeSet<String> =
             folder.list_if_exists()?.into_iter().map(|entry| entry.name).collect();
         for found in self.metastore.get_partitions(&def.database, &def.name)? {
-            let values: Vec<_> = found.values.iter().flatten().map(|v| v.as_str()).collect();
-            let values = values.into_iter().map(|v| (v != NULL_VALUE).then_some(v));
-            let keys = def.partition_keys.iter().map(|key| key.name.as_str());
-            let name = partition_name(keys.zip(values));
+            let name = def.partition_name(&values(&found));
             if !present.contains(&name) {
                 mark(&folder, &name)?;
             }
@@ -171,10 +186,8 @@ impl Catalog for HiveCatalog {
             let Some(found) = self.find_table(def)? else { continue };
             let mut entry = catalog_table(def, &found);
             for found in self.metastore.get_partitions(&def.database, &def.name)? {
-                let values = found.values.iter().flatten().map(|value| value.to_string());
-                let values: Vec<_> = values.map(|v| (v != NULL_VALUE).then_some(v)).collect();
-                let keys = def.partition_keys.iter().map(|key| key.name.as_str());
-                let name = partition_name(keys.zip(values.iter().map(Option::as_deref)));
+                let values = values(&found);
+                let name = def.partition_name(&values);
                 let location = found.sd.as_ref().and_then(|sd| sd.location.as_deref());
                 let location = self.relative(location.unwrap_or_default());
                 // What MSCK REPAIR may have made of a folder that lies about is no snapshot.
@@ -220,23 +233,61 @@ impl Catalog for HiveCatalog {
 
     /// All Parquet files in the partition's folder, by name.
     fn data_files(&self, partition: &Partition) -> Result<Vec<Location>, CatalogError> {
-        let folder = self.warehouse.join(&partition.location);
-        let entries = folder.list()?;
-        let files = entries.iter().filter(|entry| {
-            entry.is_file && entry.name.ends_with(".parquet") && !entry.name.starts_with(['_', '.'])
-        });
-        Ok(files.map(|entry| folder.join(&entry.name)).collect())
+        Ok(parquet_files(&self.warehouse.join(&partition.location))?)
+    }
+
+    /// Takes no lock: the metastore creates a table once, whoever asks for it.
+    fn create_tables(&self, tables: &[TableDef], _: Duration) -> Result<(), CatalogError> {
+        self.create_order_tables(tables)
+    }
+
+    /// Takes no lock: the metastore adds a partition once, whoever asks for it.
+    fn add_partitions(
+        &self,
+        table: &TableDef,
+        partitions: &[NewPartition],
+        _: Duration,
+    ) -> Result<(), CatalogError> {
+        self.add_order_partitions(table, partitions)
+    }
+
+    fn partition_locations(
+        &self,
+        table: &TableDef,
+        names: &[String],
+    ) -> Result<BTreeMap<String, String>, CatalogError> {
+        self.order_partition_locations(table, names)
+    }
+
+    fn list_partitions(&self, table: &TableDef) -> Result<BTreeMap<String, String>, CatalogError> {
+        self.list_order_partitions(table)
+    }
+
+    fn move_partition(
+        &self,
+        table: &TableDef,
+        name: &str,
+        from: &str,
+        to: &str,
+        wait: Duration,
+    ) -> Result<(), CatalogError> {
+        self.move_order_partition(table, name, from, to, wait)
+    }
+
+    fn drop_partitions(
+        &self,
+        table: &TableDef,
+        names: &[String],
+        wait: Duration,
+    ) -> Result<(), CatalogError> {
+        self.drop_order_partitions(table, names, wait)
     }
 }
 
 impl CatalogLock for HiveLock {
     /// One after the other. After an error some may have been created.
     fn create_tables(&mut self, tables: &[TableDef]) -> Result<(), CatalogError> {
-        let mut databases: Vec<&str> = tables.iter().map(|def| def.database.as_str()).collect();
-        databases.dedup();
-        for database in databases {
-            self.catalog.create_database(database)?;
-        }
+        self.catalog.create_databases(tables)?;
         for def in tables {
             self.claim.check()?;
             if self.catalog.create_table(def)? {

@@ -4,6 +4,8 @@
 //! of them again with growing pauses, until the time to keep trying is over. So every call here may reach a metastore
 //! twice, also when the first time had its effect: callers take `AlreadyExists` after all for what it is.
 
+mod partitions;
+
 use std::future::Future;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,8 +13,8 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use hive_metastore::{
-    AddPartitionsRequest, Database, EnvironmentContext, GetTableRequest, Partition, Table,
-    ThriftHiveMetastoreClient, ThriftHiveMetastoreClientBuilder,
+    Database, EnvironmentContext, GetTableRequest, Table, ThriftHiveMetastoreClient,
+    ThriftHiveMetastoreClientBuilder,
 };
 use tokio::runtime::{Builder, Handle, Runtime};
 use tracing::instrument::WithSubscriber;
@@ -186,64 +188,6 @@ impl Metastore {
         )
     }
 
-    /// All partitions of a table.
-    pub fn get_partitions(
-        &self,
-        database: &str,
-        table: &str,
-    ) -> Result<Vec<Partition>, MetastoreError> {
-        self.call(
-            "read",
-            || format!("the partitions of {database}.{table}"),
-            |client| {
-                let (database, table) = (database.to_owned().into(), table.to_owned().into());
-                async move { answer(client.get_partitions(database, table, -1).await) }
-            },
-        )
-    }
-
-    /// Adds a partition, which must not be there.
-    pub(crate) fn add_partition(&self, partition: &Partition) -> Result<(), MetastoreError> {
-        let added = self.call(
-            "add",
-            || name_of_partition(partition),
-            |client| {
-                let req = AddPartitionsRequest {
-                    db_name: partition.db_name.clone().unwrap_or_default(),
-                    tbl_name: partition.table_name.clone().unwrap_or_default(),
-                    parts: vec![partition.clone()],
-                    if_not_exists: false,
-                    need_result: Some(false),
-                    ..Default::default()
-                };
-                async move { answer(client.add_partitions_req(req).await) }
-            },
-        );
-        added.map(drop)
-    }
-
-    /// Replaces the definition of a partition, which must be there.
-    pub(crate) fn alter_partition(&self, partition: &Partition) -> Result<(), MetastoreError> {
-        self.call(
-            "change",
-            || name_of_partition(partition),
-            |client| {
-                let database = partition.db_name.clone().unwrap_or_default();
-                let table = partition.table_name.clone().unwrap_or_default();
-                let partitions = vec![partition.clone()];
-                let context = context(&[("DO_NOT_UPDATE_STATS", "true")]);
-                let call = async move {
-                    client
-                        .alter_partitions_with_environment_context(
-                            database, table, partitions, context,
-                        )
-                        .await
-                };
-                async move { answer(call.await) }
-            },
-        )
-    }
-
     /// Makes one call, on whichever server answers.
     fn call<T, F>(
         &self,
@@ -351,13 +295,6 @@ fn name_of(table: &Table) -> String {
     };
     let part = |part: &Option<pilota::FastStr>| part.as_deref().unwrap_or_default().to_owned();
     format!("{kind} {}.{}", part(&table.db_name), part(&table.table_name))
-}
-
-fn name_of_partition(partition: &Partition) -> String {
-    let part = |part: &Option<pilota::FastStr>| part.as_deref().unwrap_or_default().to_owned();
-    let values = partition.values.iter().flatten().map(|v| v.as_str()).collect::<Vec<_>>();
-    let table = format!("{}.{}", part(&partition.db_name), part(&partition.table_name));
-    format!("partition {} of {table}", values.join("/"))
 }
 
 /// An answer that is "there is none" is none.

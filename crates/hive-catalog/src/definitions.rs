@@ -23,7 +23,7 @@ const PARQUET_INPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetI
 const PARQUET_OUTPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat";
 
 /// What stands for null in a partition's values.
-pub(crate) const NULL_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
+const NULL_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
 type Parameters = AHashMap<FastStr, FastStr>;
 
@@ -63,19 +63,52 @@ pub(crate) fn partition(
         ("numRows".to_owned(), sum(|file| file.rows)),
         ("totalSize".to_owned(), sum(|file| file.bytes)),
     ]);
+    described(def, values, location, self::parameters(&parameters), seconds_now())
+}
+
+/// A partition of an order table that is to be there.
+///
+/// Files come and go in its folder, so nothing is known of them: a figure would soon be wrong. Left out, though, a
+/// metastore that adds the partition counts the files of that moment, unless the table forbids it, which it forgets (its
+/// `containsAllFastStats` and `canUpdateStats`). -1 is what Hive takes a figure for that is missing, and Spark and Trino
+/// pass over negative ones.
+pub(crate) fn order_partition(
+    def: &TableDef,
+    values: &[Option<String>],
+    location: &str,
+    create_time: Option<i32>,
+) -> Partition {
+    let unknown = |figure: &str| (text(figure), FastStr::from("-1"));
+    let parameters = ["numFiles", "totalSize", "numFilesErasureCoded"].map(unknown);
+    let parameters = Parameters::from_iter(parameters);
+    described(def, values, location, parameters, create_time)
+}
+
+/// Seconds since 1970, as the metastore counts time.
+pub(crate) fn seconds_now() -> Option<i32> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i32::try_from(now.as_secs()).ok()
+}
+
+/// `create_time` in seconds since 1970; left out, a change would set it back to 1970.
+fn described(
+    def: &TableDef,
+    values: &[Option<String>],
+    location: &str,
+    parameters: Parameters,
+    create_time: Option<i32>,
+) -> Partition {
     // For Hive an empty text is null, too.
     let value = |value: &Option<String>| {
         text(value.as_deref().filter(|value| !value.is_empty()).unwrap_or(NULL_VALUE))
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Partition {
-        // Left out, a change would set it back to 1970.
-        create_time: i32::try_from(now.as_secs()).ok(),
+        create_time,
         db_name: Some(text(&def.database)),
         table_name: Some(text(&def.name)),
         values: Some(values.iter().map(value).collect()),
         sd: Some(parquet_files(&def.columns, location)),
-        parameters: Some(self::parameters(&parameters)),
+        parameters: Some(parameters),
         ..Partition::default()
     }
 }
@@ -202,6 +235,12 @@ pub(crate) fn catalog_table(def: &TableDef, found: &Table) -> CatalogTable {
         properties: all.map(|(key, value)| (key.to_string(), value.to_string())).collect(),
         partitions: BTreeMap::new(),
     }
+}
+
+/// The values of a partition, as text; `None` is null.
+pub(crate) fn values(partition: &Partition) -> Vec<Option<String>> {
+    let values = partition.values.iter().flatten();
+    values.map(|value| (value != NULL_VALUE).then(|| value.to_string())).collect()
 }
 
 /// A parameter's value.

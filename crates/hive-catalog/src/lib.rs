@@ -9,12 +9,15 @@
 //! - It has no lock that can be relied on (tables without transactions), so the claim is a file in the warehouse
 //!   ([`warehouse::claim`]). A Hive 4 metastore also compares a view's `rfm.run_id` with what was read before it
 //!   changes the view; one of Hive 3.1 does not.
+//! - Order tables are locked by nobody who adds to them. Whoever moves or drops partitions holds a claim for that table,
+//!   `_catalog/<table>/claim`, and waits for no publication.
 //!
 //! # Repetition
 //! A call may be made again without being asked (`client.rs`), so every change here is one that may happen twice.
 //! Nor does a call end when nobody waits for it any more: a metastore that hung carries out, when it goes on, what it
 //! had received. So a publication that gave up may still show its snapshot of some table later, until it is run again;
-//! its files stay as long as the metastore cannot be asked.
+//! its files stay as long as the metastore cannot be asked. So may a partition of an order table that could not be moved
+//! be moved later: the folder that it was to get has to stay until the metastore answers again and says where it is.
 
 mod address;
 mod answer;

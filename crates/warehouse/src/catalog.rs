@@ -4,14 +4,20 @@
 //! | --- | --- | --- |
 //! | [`crate::local_catalog`] | a file in the warehouse folder | at once |
 //! | Hive metastore (crate `hive-catalog`) | a server | one entry after the other, each at once |
+//!
+//! A warehouse has tables of two kinds. Tables of *snapshots* change under the lock: see [`CatalogLock`] and
+//! [`crate::publish`]. *Order tables* are written by streams, several at once, beside each other and beside a run: a
+//! partition is registered once, its files are whatever Parquet files lie in its folder when somebody reads. What is
+//! done with them is here in [`Catalog`] and needs no [`CatalogLock`].
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Debug;
 use std::time::Duration;
 
 use store::{Location, StoreError};
 
-use crate::catalog_state::{CatalogState, CatalogView, Partition};
+use crate::catalog_state::{CatalogState, CatalogView, Partition, is_inside};
 use crate::ddl::TableDef;
 
 /// A catalog of the tables of one warehouse folder.
@@ -19,7 +25,9 @@ pub trait Catalog: Debug + Send + Sync {
     /// The warehouse folder. Paths in a [`CatalogState`] are relative to it.
     fn warehouse(&self) -> &Location;
 
-    /// Reads the present state. Needs no lock and can be called at any time.
+    /// Reads the present state of the tables of snapshots and the views. Needs no lock and can be called at any time.
+    ///
+    /// Order tables are in it only if the catalog has them at hand; ask [`Catalog::list_partitions`].
     ///
     /// # Errors
     /// [`CatalogError::Store`], [`CatalogError::Server`], and those of a damaged catalog.
@@ -33,11 +41,94 @@ pub trait Catalog: Debug + Send + Sync {
     /// [`CatalogError::Locked`] after `wait`, which is retryable; [`CatalogError::Store`].
     fn acquire(&self, owner: &str, wait: Duration) -> Result<Box<dyn CatalogLock>, CatalogError>;
 
-    /// The files of a partition, in the order of their rows.
+    /// The files of a partition, in the order of their rows. For partitions of order tables: the Parquet files that
+    /// lie in the folder now, by name.
     ///
     /// # Errors
-    /// [`CatalogError::Store`], for a catalog that does not list the files itself.
+    /// [`CatalogError::Store`], when the catalog does not know the files and has to list the folder.
     fn data_files(&self, partition: &Partition) -> Result<Vec<Location>, CatalogError>;
+
+    /// Creates the database and those order tables that are missing, holds the others against their definition.
+    ///
+    /// A catalog that needs its lock for it takes it for a moment, waiting up to `wait`; not if all is there.
+    ///
+    /// # Errors
+    /// [`CatalogError::TableDiffers`], [`CatalogError::LocationTaken`], [`CatalogError::Locked`] (retryable), and what
+    /// [`Catalog::load`] gives.
+    fn create_tables(&self, tables: &[TableDef], wait: Duration) -> Result<(), CatalogError>;
+
+    /// Registers partitions of an order table and creates their folders.
+    ///
+    /// A partition that is registered stays as it is, wherever it lies, so many processes may do this at once and
+    /// again. In a Hive metastore it waits for nobody; the local catalog takes its lock unless all are there, waiting up
+    /// to `wait` for a run to give it back. After an error some may be registered.
+    ///
+    /// # Errors
+    /// [`CatalogError::UnknownTable`], [`CatalogError::TableDiffers`], [`CatalogError::InvalidPartition`],
+    /// [`CatalogError::Locked`] (retryable), and what [`Catalog::load`] gives.
+    fn add_partitions(
+        &self,
+        table: &TableDef,
+        partitions: &[NewPartition],
+        wait: Duration,
+    ) -> Result<(), CatalogError>;
+
+    /// Where partitions of an order table lie, relative to the warehouse, by name (`dt=2011-12-09`): those of `names`
+    /// that are registered.
+    ///
+    /// # Errors
+    /// [`CatalogError::UnknownTable`] and what [`Catalog::load`] gives.
+    fn partition_locations(
+        &self,
+        table: &TableDef,
+        names: &[String],
+    ) -> Result<BTreeMap<String, String>, CatalogError>;
+
+    /// Where all partitions of an order table lie, relative to the warehouse, by name.
+    ///
+    /// # Errors
+    /// [`CatalogError::UnknownTable`] and what [`Catalog::load`] gives.
+    fn list_partitions(&self, table: &TableDef) -> Result<BTreeMap<String, String>, CatalogError>;
+
+    /// Points a registered partition of an order table from the folder `from` at the folder `to`, which must be there
+    /// (both relative to the warehouse). Readers see the one or the other. Nothing happens if it is at `to` already.
+    ///
+    /// Waits up to `wait` for others that move or drop partitions, and in the local catalog for runs.
+    ///
+    /// # Errors
+    /// [`CatalogError::ChangedMeanwhile`] when it is not at `from`, or not registered; [`CatalogError::UnknownTable`],
+    /// [`CatalogError::InvalidPartition`], [`CatalogError::Locked`] (retryable), [`CatalogError::Store`] when there is no
+    /// folder `to`, and what [`Catalog::load`] gives.
+    fn move_partition(
+        &self,
+        table: &TableDef,
+        name: &str,
+        from: &str,
+        to: &str,
+        wait: Duration,
+    ) -> Result<(), CatalogError>;
+
+    /// Unregisters partitions of an order table; their files stay. Those that are not registered are passed over.
+    ///
+    /// Waits as [`Catalog::move_partition`] does. After an error some may be unregistered.
+    ///
+    /// # Errors
+    /// [`CatalogError::UnknownTable`], [`CatalogError::Locked`] (retryable), and what [`Catalog::load`] gives.
+    fn drop_partitions(
+        &self,
+        table: &TableDef,
+        names: &[String],
+        wait: Duration,
+    ) -> Result<(), CatalogError>;
+}
+
+/// A partition of an order table that is to be registered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewPartition {
+    /// One value a partition key, as text; `None` is null.
+    pub values: Vec<Option<String>>,
+    /// Folder of its files, relative to the warehouse.
+    pub location: String,
 }
 
 /// The right to change a catalog; while it lives, nobody else has it. Dropping it gives it back.
@@ -100,7 +191,7 @@ pub enum CatalogError {
     },
     /// Another process holds the lock. Worth a retry.
     #[error(
-        "another run ({holder}) is publishing to '{warehouse}'; waited {}; try again or raise batch.lock_wait",
+        "another run ({holder}) is changing the tables in '{warehouse}'; waited {}; try again or raise lock_wait",
         in_words(*waited)
     )]
     Locked {
@@ -113,15 +204,15 @@ pub enum CatalogError {
     },
     /// The lock file was removed or replaced while it was held.
     #[error(
-        "the lock '{path}' was removed or taken over while this run held it, so another run may be publishing too; \
-         nothing more was changed; leave that file alone and run again"
+        "the lock '{path}' was removed or taken over while this process held it, so another one may be changing the \
+         tables too; nothing more was changed; leave that file alone and run again"
     )]
     LockLost {
         /// The lock file.
         path: Location,
     },
     /// Something was changed by somebody else between being read and being written. Worth a retry.
-    #[error("{object} was changed by somebody else while this run published it; run again")]
+    #[error("{object} was changed by somebody else in the meantime; run again")]
     ChangedMeanwhile {
         /// What: `view default.ecom_user_segments_current`.
         object: String,
@@ -182,6 +273,16 @@ pub enum CatalogError {
         /// Qualified name of the table that has it.
         owner: String,
     },
+    /// A partition that no table can have, which is a fault of the program.
+    #[error("table {table} cannot have the partition {partition}: {problem}")]
+    InvalidPartition {
+        /// Qualified name of the table.
+        table: String,
+        /// Name of the partition.
+        partition: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A change names a table that does not exist.
     #[error("table {table} is not in the catalog of '{warehouse}'")]
     UnknownTable {
@@ -190,6 +291,55 @@ pub enum CatalogError {
         /// The warehouse folder.
         warehouse: Location,
     },
+}
+
+impl NewPartition {
+    /// Its name, `dt=2011-12-09`.
+    ///
+    /// # Errors
+    /// [`CatalogError::InvalidPartition`] unless it has a value for each key of `table` and lies in the warehouse.
+    pub fn checked_name(&self, table: &TableDef) -> Result<String, CatalogError> {
+        let name = table.partition_name(&self.values);
+        if self.values.len() != table.partition_keys.len() {
+            let (keys, values) = (table.partition_keys.len(), self.values.len());
+            let problem = format!("the table has {keys} partition keys, it has {values} values");
+            let table = table.qualified_name();
+            return Err(CatalogError::InvalidPartition { table, partition: name, problem });
+        }
+        check_location(table, &name, &self.location)?;
+        Ok(name)
+    }
+}
+
+/// The Parquet files in the folder of a partition, by name: what readers take for its files.
+///
+/// # Errors
+/// When the folder is not there or cannot be listed.
+pub fn parquet_files(folder: &Location) -> Result<Vec<Location>, StoreError> {
+    let entries = folder.list()?;
+    let files = entries.iter().filter(|entry| {
+        entry.is_file && entry.name.ends_with(".parquet") && !entry.name.starts_with(['_', '.'])
+    });
+    Ok(files.map(|entry| folder.join(&entry.name)).collect())
+}
+
+/// Holds a partition's folder to be in the warehouse.
+///
+/// # Errors
+/// [`CatalogError::InvalidPartition`].
+pub fn check_location(
+    table: &TableDef,
+    partition_name: &str,
+    location: &str,
+) -> Result<(), CatalogError> {
+    if is_inside(location) {
+        return Ok(());
+    }
+    Err(CatalogError::InvalidPartition {
+        table: table.qualified_name(),
+        partition: partition_name.to_owned(),
+        problem: format!("'{location}' is not a folder in the warehouse"),
+    })
 }
 
 impl CatalogError {

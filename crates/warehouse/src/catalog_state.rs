@@ -51,7 +51,7 @@ pub struct Partition {
     pub values: Vec<Option<String>>,
     /// Folder of the files, relative to the warehouse. No two partitions share one.
     pub location: String,
-    /// The run that wrote them.
+    /// The run that wrote them. Empty in an order table, where the files are whatever lies in the folder.
     pub run_id: String,
     /// The files, in the order of their rows. Empty when the catalog does not list them: see
     /// [`crate::catalog::Catalog::data_files`].
@@ -216,6 +216,6 @@ fn columns_difference(what: &str, present: &[Column], wanted: &[Column]) -> Opti
 }
 
 /// A relative path of plain names.
-fn is_inside(path: &str) -> bool {
+pub(crate) fn is_inside(path: &str) -> bool {
     !path.is_empty() && path.split('/').all(|name| !matches!(name, "" | "." | ".."))
 }

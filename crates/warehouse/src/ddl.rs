@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use arrow::datatypes::SchemaRef;
 
 use self::parser::Definition;
+use crate::partition_path::partition_name;
 use crate::schema::{Column, SchemaError, arrow_schema};
 use crate::snapshot_date::SnapshotDate;
 
@@ -34,6 +35,10 @@ pub const USER_RFM_BATCH: &str = "ecom_user_rfm_batch";
 pub const USER_SEGMENTS: &str = "ecom_user_segments";
 /// Base name of the table that describes the segments.
 pub const SEGMENT_PROFILES: &str = "ecom_segment_profiles";
+/// Base name of the table of the order lines that came through Kafka.
+pub const ORDERS_TAGGED: &str = "ecom_orders_tagged";
+/// Base name of the table of the Kafka messages that are no orders.
+pub const ORDERS_REJECTED: &str = "ecom_orders_rejected";
 /// Base name of the view of the newest snapshot of [`USER_RFM_BATCH`].
 pub const USER_RFM_CURRENT: &str = "ecom_user_rfm_current";
 /// Base name of the view of the newest snapshot of [`USER_SEGMENTS`].
@@ -48,14 +53,19 @@ macro_rules! ddl_file {
 }
 
 /// Every definition, with the name of the file it comes from.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 8] = [
     ddl_file!("10_ecom_user_rfm_batch.sql"),
     ddl_file!("11_ecom_user_segments.sql"),
     ddl_file!("12_ecom_segment_profiles.sql"),
+    ddl_file!("20_ecom_orders_tagged.sql"),
+    ddl_file!("21_ecom_orders_rejected.sql"),
     ddl_file!("50_ecom_user_rfm_current.sql"),
     ddl_file!("51_ecom_user_segments_current.sql"),
     ddl_file!("52_ecom_segment_profiles_current.sql"),
 ];
+
+/// The tables that a stream writes. All others are written by runs, a snapshot at a time.
+const ORDER_TABLES: [&str; 2] = [ORDERS_TAGGED, ORDERS_REJECTED];
 
 // The first two are names and are filled in before the text is read. The last two stand inside quoted texts only and
 // are filled in afterwards, so that no value can ever change how a statement is read.
@@ -126,8 +136,11 @@ pub struct ViewColumn {
 /// All tables and views under one [`Naming`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ddl {
-    /// The tables, in the order of the files.
+    /// The tables of snapshots, in the order of the files: those that a run publishes.
     pub tables: Vec<TableDef>,
+    /// The tables that a stream writes, in the order of the files. Their partitions are registered once; files appear in
+    /// a partition's folder later, and readers list it.
+    pub order_tables: Vec<TableDef>,
     /// The views, in the order of the files.
     pub views: Vec<ViewDef>,
 }
@@ -244,9 +257,12 @@ impl Ddl {
     /// [`DdlError::Syntax`] and [`DdlError::Type`] when a file is not understood, which the tests of this crate rule
     /// out for the files it was built with.
     pub fn load(naming: &Naming) -> Result<Self, DdlError> {
-        let mut ddl = Self { tables: Vec::new(), views: Vec::new() };
+        let mut ddl = Self { tables: Vec::new(), order_tables: Vec::new(), views: Vec::new() };
         for (file, sql) in FILES {
             match read_definition(file, sql, naming)? {
+                Definition::Table(table) if ORDER_TABLES.contains(&table.base_name.as_str()) => {
+                    ddl.order_tables.push(table);
+                }
                 Definition::Table(table) => ddl.tables.push(table),
                 Definition::View(view) => ddl.views.push(view),
             }
@@ -254,12 +270,13 @@ impl Ddl {
         Ok(ddl)
     }
 
-    /// The table with this base name (one of this module's constants).
+    /// The table of either kind with this base name (one of this module's constants).
     ///
     /// # Errors
     /// [`DdlError::Unknown`].
     pub fn table(&self, base_name: &str) -> Result<&TableDef, DdlError> {
-        let table = self.tables.iter().find(|table| table.base_name == base_name);
+        let mut tables = self.tables.iter().chain(&self.order_tables);
+        let table = tables.find(|table| table.base_name == base_name);
         table.ok_or_else(|| DdlError::Unknown { what: "table", name: base_name.to_owned() })
     }
 
@@ -282,6 +299,17 @@ impl TableDef {
     /// Schema of the files: the columns without the partition keys, all nullable.
     pub fn arrow_schema(&self) -> SchemaRef {
         arrow_schema(&self.columns)
+    }
+
+    /// Name of the partition with these values, one a partition key: `dt=2011-12-09`.
+    pub fn partition_name(&self, values: &[Option<String>]) -> String {
+        let keys = self.partition_keys.iter().map(|key| key.name.as_str());
+        partition_name(keys.zip(values.iter().map(Option::as_deref)))
+    }
+
+    /// Where a partition lies by its name, relative to the warehouse: `ecom_orders_tagged/dt=2011-12-09`.
+    pub fn default_location(&self, partition_name: &str) -> String {
+        format!("{}/{partition_name}", self.directory)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! In the order of the flow: [`ddl`] reads the table definitions from `hive/ddl`, [`publish`] writes a snapshot with
 //! [`parquet_file`] and makes it visible in a [`catalog`], and [`read`] reads it back. Files are wherever a
-//! [`store::Location`] is.
+//! [`store::Location`] is. Tables that a stream writes have no snapshots: their partitions are registered in the
+//! [`catalog`], and files appear in them.
 //!
 //! What it does not do: no computing, no deleting of snapshots, no logging beyond what it removes or waits for. It
 //! has one catalog of its own, a file in the warehouse folder; others are crates that build on this one.

@@ -8,7 +8,9 @@
 //! the process ends. All paths are relative to the warehouse, so that the folder can be moved or copied.
 
 mod lock;
+mod order_tables;
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,7 +19,9 @@ use serde::{Deserialize, Serialize};
 use store::{Location, StoreError};
 
 use self::lock::FileLock;
-use crate::catalog::{Catalog, CatalogError, CatalogLock, PartitionChange, ViewChange};
+use crate::catalog::{
+    Catalog, CatalogError, CatalogLock, NewPartition, PartitionChange, ViewChange, parquet_files,
+};
 use crate::catalog_state::{CatalogState, CatalogTable, Partition};
 use crate::ddl::TableDef;
 use crate::fault;
@@ -77,6 +81,11 @@ impl LocalCatalog {
         self.warehouse.join("_catalog/catalog.json")
     }
 
+    fn lock(&self, owner: &str, wait: Duration) -> Result<FileLock, CatalogError> {
+        self.warehouse.join("_catalog").create_dir_all()?;
+        FileLock::acquire(&self.folder.join("_catalog/lock"), &self.warehouse, owner, wait)
+    }
+
     fn lock_file(&self) -> Location {
         self.warehouse.join("_catalog/lock")
     }
@@ -110,16 +119,65 @@ impl Catalog for LocalCatalog {
     }
 
     fn acquire(&self, owner: &str, wait: Duration) -> Result<Box<dyn CatalogLock>, CatalogError> {
-        self.warehouse.join("_catalog").create_dir_all()?;
-        let path = self.folder.join("_catalog/lock");
-        let lock = FileLock::acquire(&path, &self.warehouse, owner, wait)?;
+        let lock = self.lock(owner, wait)?;
         fault::reach(fault::LOCK_TAKEN);
         Ok(Box::new(LocalLock { catalog: self.clone(), lock }))
     }
 
     fn data_files(&self, partition: &Partition) -> Result<Vec<Location>, CatalogError> {
         let folder = self.warehouse.join(&partition.location);
+        if partition.run_id.is_empty() {
+            return Ok(parquet_files(&folder)?);
+        }
         Ok(partition.files.iter().map(|file| folder.join(&file.name)).collect())
+    }
+
+    fn create_tables(&self, tables: &[TableDef], wait: Duration) -> Result<(), CatalogError> {
+        self.create_order_tables(tables, wait)
+    }
+
+    fn add_partitions(
+        &self,
+        table: &TableDef,
+        partitions: &[NewPartition],
+        wait: Duration,
+    ) -> Result<(), CatalogError> {
+        self.add_order_partitions(table, partitions, wait)
+    }
+
+    fn partition_locations(
+        &self,
+        table: &TableDef,
+        names: &[String],
+    ) -> Result<BTreeMap<String, String>, CatalogError> {
+        let mut all = self.list_partitions(table)?;
+        Ok(names.iter().filter_map(|name| all.remove_entry(name)).collect())
+    }
+
+    fn list_partitions(&self, table: &TableDef) -> Result<BTreeMap<String, String>, CatalogError> {
+        let mut state = self.load()?;
+        let partitions = self.order_table(&mut state, table)?.partitions.iter();
+        Ok(partitions.map(|(name, found)| (name.clone(), found.location.clone())).collect())
+    }
+
+    fn move_partition(
+        &self,
+        table: &TableDef,
+        name: &str,
+        from: &str,
+        to: &str,
+        wait: Duration,
+    ) -> Result<(), CatalogError> {
+        self.move_order_partition(table, name, from, to, wait)
+    }
+
+    fn drop_partitions(
+        &self,
+        table: &TableDef,
+        names: &[String],
+        wait: Duration,
+    ) -> Result<(), CatalogError> {
+        self.drop_order_partitions(table, names, wait)
     }
 }
 
@@ -156,7 +214,7 @@ impl CatalogLock for LocalLock {
             synced: fault::CREATE_TABLES_SYNCED,
             replaced: fault::CREATE_TABLES_REPLACED,
         };
-        self.replace(state, &points)?;
+        self.replace(state, Some(&points))?;
         tracing::info!(tables = created.join(", "), "created tables");
         Ok(())
     }
@@ -181,7 +239,7 @@ impl CatalogLock for LocalLock {
             synced: fault::PUBLISH_SYNCED,
             replaced: fault::PUBLISH_REPLACED,
         };
-        self.replace(state, &points).map(Some)
+        self.replace(state, Some(&points)).map(Some)
     }
 }
 
@@ -190,8 +248,13 @@ impl LocalLock {
     fn replace(
         &mut self,
         mut state: CatalogState,
-        points: &CommitPoints,
+        points: Option<&CommitPoints>,
     ) -> Result<u64, CatalogError> {
+        let reach = |point: fn(&CommitPoints) -> &'static str| {
+            if let Some(points) = points {
+                fault::reach(point(points));
+            }
+        };
         let path = self.catalog.file();
         state.version += 1;
         let version = state.version;
@@ -207,14 +270,14 @@ impl LocalLock {
         let mut file = temporary.create()?;
         file.write_all(&text)
             .map_err(|e| StoreError::from_io("write", temporary.to_string(), e))?;
-        fault::reach(points.written);
+        reach(|points| points.written);
         file.finish()?;
-        fault::reach(points.synced);
+        reach(|points| points.synced);
         if !self.lock.is_in_place()? {
             return Err(CatalogError::LockLost { path: self.catalog.lock_file() });
         }
         temporary.replace(&path)?;
-        fault::reach(points.replaced);
+        reach(|points| points.replaced);
         Ok(version)
     }
 }

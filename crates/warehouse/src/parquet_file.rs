@@ -199,6 +199,14 @@ impl ParquetFile {
         Ok(())
     }
 
+    /// Writes the rows that are held in memory as a row group of their own, however few they are.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn end_row_group(&mut self) -> Result<(), ParquetFileError> {
+        if self.pending_rows == 0 { Ok(()) } else { self.write_row_group() }
+    }
+
     /// Rows given to [`Self::write`] so far.
     pub fn rows(&self) -> u64 {
         self.rows + self.pending_rows as u64

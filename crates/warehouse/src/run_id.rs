@@ -67,7 +67,7 @@ impl FromStr for RunId {
 }
 
 /// `time` as `yyyy-mm-ddThh:mm:ssZ`. Times before 1970 are shown as 1970.
-pub(crate) fn utc_timestamp(time: SystemTime) -> String {
+pub fn utc_timestamp(time: SystemTime) -> String {
     let secs = time.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let (year, month, day) = civil_from_days(secs / 86_400);
     let of_day = secs % 86_400;

@@ -142,7 +142,7 @@ impl Shop {
             PublicationOptions { lock_wait: wait, keep_old_runs: Duration::from_secs(3_600) };
         let run_id = RunId::new(SystemTime::now());
         let date = date.parse().unwrap();
-        let Ddl { tables, views } = &self.ddl;
+        let Ddl { tables, views, .. } = &self.ddl;
         Publication::begin(&self.catalog, tables, views, run_id, date, &options)
     }
 
@@ -208,6 +208,11 @@ impl Raw {
         let name = table.table_name.clone().unwrap();
         let context = EnvironmentContext { properties: None };
         self.wait(self.client.alter_table_with_environment_context(database, name, table, context));
+    }
+
+    pub(crate) fn drop_partition(&self, database: &str, table: &str, name: &str) {
+        let [database, table, name] = [database, table, name].map(|text| text.to_owned().into());
+        self.wait(self.client.drop_partition_by_name(database, table, name, false));
     }
 
     fn wait<T, E: std::fmt::Debug>(

@@ -8,9 +8,14 @@
 #[path = "../../../warehouse/tests/integration/rows.rs"]
 mod rows;
 
+#[path = "../../../warehouse/tests/integration/every_catalog.rs"]
+mod every_catalog;
+
 mod helper;
 mod proxy;
 
+mod checks;
+mod order_tables;
 mod publishing;
 mod refusing;
 mod user;

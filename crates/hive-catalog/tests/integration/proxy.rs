@@ -12,6 +12,8 @@ pub(crate) enum Rule {
     LoseAnswer,
     /// This runs to its end before the metastore gets the call.
     Before(Box<dyn FnOnce() + Send>),
+    /// This runs to its end, and then the call is refused: the metastore does not get it.
+    Refuse(Box<dyn FnOnce() + Send>),
 }
 
 type Rules = Arc<Mutex<Vec<(&'static str, Rule)>>>;
@@ -68,17 +70,36 @@ fn forward(mut client: TcpStream, mut server: TcpStream, rules: &Rules) {
         }
     });
     let rules = rules.clone();
+    let mut answer = client.try_clone().unwrap();
     std::thread::spawn(move || {
         copy(&mut client, |bytes| {
             match rule_for(bytes, &rules) {
                 Some(Rule::LoseAnswer) => *lose.lock().unwrap() = true,
                 Some(Rule::Before(action)) => action(),
+                Some(Rule::Refuse(action)) => {
+                    action();
+                    return answer.write_all(&refusal(bytes)).is_ok();
+                }
                 None => {}
             }
             server.write_all(bytes).is_ok()
         });
         let _ = server.shutdown(Shutdown::Both);
     });
+}
+
+/// What a metastore answers to this call, if it is one in one piece, when it has failed at something.
+fn refusal(call: &[u8]) -> Vec<u8> {
+    let name_end = 8 + usize::from(call[7]);
+    let message = b"Exception thrown flushing changes to datastore";
+    let mut answer = vec![0x80, 1, 0, 3];
+    // Name and number of the call.
+    answer.extend(&call[4..name_end + 4]);
+    // The message, an error inside the server, and the end.
+    answer.extend([11, 0, 1, 0, 0, 0, message.len() as u8]);
+    answer.extend(message);
+    answer.extend([8, 0, 2, 0, 0, 0, 6, 0]);
+    answer
 }
 
 fn copy(from: &mut TcpStream, mut to: impl FnMut(&[u8]) -> bool) {

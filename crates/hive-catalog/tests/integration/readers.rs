@@ -7,6 +7,7 @@
 
 mod every_type;
 mod hive;
+mod orders;
 mod partition_values;
 mod shop;
 mod spark;

@@ -53,6 +53,63 @@ fn reads_tables() {
 }
 
 #[test]
+fn reads_order_tables() {
+    let ddl = Ddl::load(&naming()).unwrap();
+    let names: Vec<_> = ddl.order_tables.iter().map(TableDef::qualified_name).collect();
+    assert_eq!(names, ["sales.shop_ecom_orders_tagged", "sales.shop_ecom_orders_rejected"]);
+    let columns = |base_name| {
+        let table = ddl.table(base_name).unwrap();
+        let all = table.columns.iter().chain(&table.partition_keys);
+        all.map(|c| format!("{} {}", c.name, c.hive_type)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        columns(ORDERS_TAGGED),
+        [
+            "invoice_no string",
+            "stock_code string",
+            "description string",
+            "quantity int",
+            "event_time timestamp",
+            "unit_price decimal(20,4)",
+            "customer_id bigint",
+            "country string",
+            "is_return boolean",
+            "segment_id int",
+            "segment string",
+            "segment_snapshot string",
+            "ingest_time timestamp",
+            "kafka_topic string",
+            "kafka_partition int",
+            "kafka_offset bigint",
+            "dt string"
+        ]
+    );
+    assert_eq!(
+        columns(ORDERS_REJECTED),
+        [
+            "reason string",
+            "detail string",
+            "message_key binary",
+            "message_value binary",
+            "ingest_time timestamp",
+            "kafka_timestamp timestamp",
+            "kafka_topic string",
+            "kafka_partition int",
+            "kafka_offset bigint",
+            "dt string"
+        ]
+    );
+    let table = ddl.table(ORDERS_TAGGED).unwrap();
+    let name = table.partition_name(&[Some("2011-12-09".to_owned())]);
+    assert_eq!(name, "dt=2011-12-09");
+    assert_eq!(table.default_location(&name), "shop_ecom_orders_tagged/dt=2011-12-09");
+    assert_eq!(table.partition_name(&[None]), "dt=__HIVE_DEFAULT_PARTITION__");
+    // What a run publishes is none of them, and they have what all tables have.
+    assert!(ddl.tables.iter().all(|table| !ddl.order_tables.contains(table)));
+    assert_eq!(table.properties, ddl.tables[0].properties);
+}
+
+#[test]
 fn views_have_the_columns_of_their_table_and_its_key() {
     let ddl = Ddl::load(&naming()).unwrap();
     assert_eq!(ddl.views.len(), 3);
@@ -79,7 +136,7 @@ fn views_have_the_columns_of_their_table_and_its_key() {
 fn definitions_fit_the_metastore() {
     let longest = Naming::new("d", &"p".repeat(60), "/w").unwrap();
     let ddl = Ddl::load(&longest).unwrap();
-    for table in &ddl.tables {
+    for table in ddl.tables.iter().chain(&ddl.order_tables) {
         assert!(table.name.len() <= 128, "{}", table.name);
         for column in table.columns.iter().chain(&table.partition_keys) {
             assert!(!column.comment.is_empty() && column.comment.len() <= 256, "{}", column.name);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod every_catalog;
 mod helper;
 mod rows;
 mod shop;
@@ -11,5 +12,6 @@ mod disk_full;
 mod duckdb;
 mod killed;
 mod lookup;
+mod order_tables;
 mod publishing;
 mod two_at_once;

@@ -37,8 +37,8 @@ fn the_second_one_says_who_holds_the_lock() {
         "{message}"
     );
     assert!(
-        message.ends_with("; waited 1s; try again or raise batch.lock_wait")
-            && message.contains(&format!("is publishing to '{}'", shop.root().display())),
+        message.ends_with("; waited 1s; try again or raise lock_wait")
+            && message.contains(&format!("is changing the tables in '{}'", shop.root().display())),
         "{message}"
     );
     // readers need no lock

@@ -79,7 +79,8 @@ pub(super) fn register(
     partitions: &[PartitionChange],
 ) -> [HiveCatalog; 2] {
     [Version::Hive4, Version::Hive3].map(|version| {
-        let ddl = Ddl { tables: vec![table.clone()], views: Vec::new() };
+        let tables = vec![table.clone()];
+        let ddl = Ddl { tables, order_tables: Vec::new(), views: Vec::new() };
         let client = metastore(version.uri());
         let lease = Duration::from_secs(30);
         let catalog = HiveCatalog::new(client, warehouse.clone(), ddl, lease);
