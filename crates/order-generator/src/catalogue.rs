@@ -72,7 +72,7 @@ pub(crate) enum Tier {
 }
 
 /// A product, its fields ready to be copied into a line.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Product {
     /// `StockCode,Description,` with quotes where needed.
     code_and_description: Range32,
@@ -146,6 +146,12 @@ impl Catalogue {
     #[inline]
     pub(crate) fn code(&self, product: usize) -> &[u8] {
         self.text(self.products[product].code)
+    }
+
+    /// `Description`, with quotes where a file needs them.
+    pub(crate) fn description(&self, product: usize) -> &[u8] {
+        let Product { code_and_description: both, code, .. } = self.products[product];
+        self.text(Range32 { start: code.end + 1, end: both.end - 1 })
     }
 
     /// `UnitPrice`

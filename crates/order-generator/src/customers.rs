@@ -11,7 +11,7 @@ use std::ops::Range;
 use crate::random::{Random, mix};
 
 /// The first customer id of the real data.
-const FIRST_ID: u64 = 12_346;
+pub(crate) const FIRST_ID: u64 = 12_346;
 
 /// What kind of customer it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -157,6 +157,11 @@ impl Customers {
             CustomerKind::New => self.new_from..self.churn_from,
             CustomerKind::ChurnRisk => self.churn_from..self.count,
         }
+    }
+
+    /// Where the customer with this id is at home; also for an id that is not of this shop.
+    pub(crate) fn country(&self, id: u64) -> &'static str {
+        country_of(self.seed, id)
     }
 
     pub(crate) fn kind(&self, index: u32) -> CustomerKind {

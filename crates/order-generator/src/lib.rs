@@ -6,6 +6,8 @@
 //! a chunk knows its share of the period and of the customers' orders from its index alone, so
 //! that a file of any size is made in parallel, in order of time, with bounded memory.
 //!
+//! [`LiveOrders`] makes lines of the same shop one after the other, without end.
+//!
 //! There is no clock, no file and no network in here. The model repeats shares and quantiles of
 //! the real data (Chen, D. (2015), Online Retail, UCI Machine Learning Repository,
 //! DOI 10.24432/C5BW33, CC BY 4.0), none of its rows.
@@ -26,6 +28,7 @@ mod config;
 mod customers;
 mod faults;
 mod generator;
+mod live;
 mod numbers;
 mod plan;
 mod random;
@@ -38,4 +41,6 @@ mod words;
 pub use config::{Dirt, GeneratorConfig, GeneratorError};
 pub use customers::{Customer, CustomerKind, Customers};
 pub use generator::{Chunk, Generator, HEADER, LINES_PER_CHUNK};
+pub use live::{LiveConfig, LiveLine, LiveOrders};
+pub use random::Random;
 pub use summary::Summary;

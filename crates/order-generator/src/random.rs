@@ -4,38 +4,42 @@
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 
-/// A stream of random numbers that belongs to one part of the file.
+/// A stream of random numbers that belongs to one part of what a seed makes.
 #[derive(Debug)]
-pub(crate) struct Random(Xoshiro256PlusPlus);
+pub struct Random(Xoshiro256PlusPlus);
 
 impl Random {
-    pub(crate) fn of_part(seed: u64, part: u64) -> Self {
+    /// The stream of this seed and part; the parts of a seed have nothing in common. Files and live orders use the parts up to
+    /// 2^63.
+    pub fn of_part(seed: u64, part: u64) -> Self {
         Self(Xoshiro256PlusPlus::seed_from_u64(mix(seed).wrapping_add(mix(!part))))
     }
 
+    /// 64 random bits.
     #[inline]
-    pub(crate) fn bits(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0.next_u64()
     }
 
     /// Uniform in `0..n`; 0 if `n` is 0. The bias of the multiplication is below n / 2^32.
     #[inline]
-    pub(crate) fn below(&mut self, n: u32) -> u32 {
+    pub fn below(&mut self, n: u32) -> u32 {
         (((self.bits() >> 32) * u64::from(n)) >> 32) as u32
     }
 
     /// Uniform in `low..=high`.
-    pub(crate) fn between(&mut self, low: u32, high: u32) -> u32 {
+    pub fn between(&mut self, low: u32, high: u32) -> u32 {
         low + self.below(high - low + 1)
     }
 
     /// Uniform in `0.0..1.0`.
     #[inline]
-    pub(crate) fn unit(&mut self) -> f64 {
+    pub fn unit(&mut self) -> f64 {
         (self.bits() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
     }
 
-    pub(crate) fn chance(&mut self, probability: f64) -> bool {
+    /// True with this probability.
+    pub fn chance(&mut self, probability: f64) -> bool {
         self.unit() < probability
     }
 
@@ -44,7 +48,8 @@ impl Random {
         x as u64 + u64::from(self.chance(x - x.trunc()))
     }
 
-    pub(crate) fn pick<'a, T: ?Sized>(&mut self, items: &[&'a T]) -> Option<&'a T> {
+    /// One of the items; `None` if there are none.
+    pub fn pick<'a, T: ?Sized>(&mut self, items: &[&'a T]) -> Option<&'a T> {
         items.get(self.below(items.len() as u32) as usize).copied()
     }
 }

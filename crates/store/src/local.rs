@@ -110,9 +110,18 @@ impl Store for LocalStore {
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), StoreError> {
-        // A hard link, because a rename would replace what is there.
-        fs::hard_link(from, to).map_err(failed("rename to", to))?;
-        fs::remove_file(from).map_err(failed("rename", from))?;
+        use rustix::io::Errno;
+        let renamed = rename_unless_taken(from, to);
+        match renamed {
+            Ok(()) => {}
+            // File systems that have no such call. There it is two steps, and a process that dies between them leaves
+            // both names.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+                fs::hard_link(from, to).map_err(failed("rename to", to))?;
+                fs::remove_file(from).map_err(failed("rename", from))?;
+            }
+            Err(error) => return Err(failed("rename to", to)(error.into())),
+        }
         sync_dir(parent_of(to))
     }
 
@@ -148,6 +157,18 @@ impl Store for LocalStore {
             _ => Ok(()),
         }
     }
+}
+
+/// A plain rename would replace what is there.
+#[cfg(target_os = "linux")]
+fn rename_unless_taken(from: &str, to: &str) -> rustix::io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn rename_unless_taken(_from: &str, _to: &str) -> rustix::io::Result<()> {
+    Err(rustix::io::Errno::NOSYS)
 }
 
 fn entry(name: String, metadata: &fs::Metadata) -> io::Result<Entry> {

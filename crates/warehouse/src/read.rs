@@ -42,8 +42,10 @@ use store::{Location, ReadAt, StoreError, StoreErrorKind};
 
 pub use self::find_customer::{CUSTOMER_ID, find_customer};
 
-/// Rows of a batch that is read.
+/// Most rows of a batch that is read.
 const BATCH_ROWS: usize = 8_192;
+/// About the most bytes of a batch: a message that was rejected may be large.
+const BATCH_BYTES: i64 = 64 << 20;
 
 /// Why a file could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -160,8 +162,9 @@ impl Rows {
             let file = open(&path)?;
             let metadata = metadata(&path, &file, &self.schema, PageIndexPolicy::Skip)?;
             let projection = self.projection(&path, &metadata)?;
+            let rows = batch_rows(&metadata);
             let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
-                .with_batch_size(BATCH_ROWS)
+                .with_batch_size(rows)
                 .with_projection(projection)
                 .build()
                 .map_err(|e| read_error(&path, e))?;
@@ -184,6 +187,15 @@ impl Rows {
             }
         }
     }
+}
+
+/// Rows of a batch, by the size of the file's rows.
+fn batch_rows(metadata: &ArrowReaderMetadata) -> usize {
+    let groups = metadata.metadata().row_groups();
+    let largest =
+        groups.iter().map(|group| group.total_byte_size() / group.num_rows().max(1)).max();
+    let rows = BATCH_BYTES / largest.unwrap_or_default().max(1);
+    usize::try_from(rows).unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS)
 }
 
 fn open(path: &Location) -> Result<ParquetSource, ReadError> {

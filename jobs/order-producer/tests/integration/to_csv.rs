@@ -1,51 +1,13 @@
-//! The program as its users start it.
-#![allow(clippy::unwrap_used, reason = "helpers of tests may stop at the first surprise too")]
+//! Orders to a CSV file, and what all commands have in common.
 
 use std::fs;
 use std::io::Read;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use flate2::read::MultiGzDecoder;
 
-fn producer(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_order-producer"));
-    command.current_dir(folder).env_remove("RUST_LOG");
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("RFM_") {
-            command.env_remove(name);
-        }
-    }
-    command
-}
-
-fn run(folder: &Path, args: &[&str]) -> Output {
-    producer(folder).args(args).output().unwrap()
-}
-
-fn check_ok(folder: &Path, args: &[&str]) -> Output {
-    let output = run(folder, args);
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    output
-}
-
-/// The exit code and the one line on stderr.
-fn check_error(folder: &Path, args: &[&str], code: i32, message: &str) {
-    let output = run(folder, args);
-    assert_eq!(String::from_utf8_lossy(&output.stderr), format!("error: {message}\n"));
-    assert_eq!(output.status.code(), Some(code));
-    assert!(output.stdout.is_empty());
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
-}
+use crate::program::{check_error, check_ok, names, producer, run};
 
 #[test]
 fn the_same_seed_makes_the_same_bytes() {
@@ -211,7 +173,10 @@ fn wrong_settings_are_bad_usage() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let check = |args: &[&str], message| check_error(folder, args, 2, message);
-    check(&[], "no output: add --to-csv FILE (\"-\" for stdout); for now orders go to CSV only");
+    check(
+        &["--force", "--set", "producer.seed=1"],
+        "--force is for CSV files, and orders go to Kafka: add --to-csv FILE",
+    );
     check(
         &["--to-csv", "-", "--fault-rate", "2"],
         "setting \"producer.fault_rate\": 2 is not a share between 0 and 1",

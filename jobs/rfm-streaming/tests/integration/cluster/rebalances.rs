@@ -1,0 +1,192 @@
+//! Instances that come and go in the middle of a commit, and partitions that are added to the topic.
+
+use stream_sink::fault;
+use test_cluster::{Cluster, Part};
+
+use crate::support::job::Job;
+use crate::support::orders::Orders;
+use crate::support::place::Place;
+use crate::support::running::Running;
+use crate::support::topic::Topic;
+use crate::support::wait_until;
+
+const PARTITIONS: [i32; 4] = [0, 1, 2, 3];
+const DAYS: [&str; 2] = ["2011-12-08", "2011-12-09"];
+
+fn open(name: &str, partitions: i32) -> (Place, Topic) {
+    let place = Place::on_cluster(Cluster::shared(&[Part::Kafka, Part::Metastore]), name);
+    let topic = Topic::create(&place.brokers, name, partitions);
+    (place, topic)
+}
+
+/// Waits until `running` has been given partitions, and has opened them.
+fn wait_until_open(running: &mut Running) {
+    running.wait_for_log("taken over source");
+}
+
+/// Pauses one at each of these places while another one joins, reads and leaves.
+fn pause_at(name: &str, points: &[&str]) {
+    let (place, topic) = open(name, 4);
+    let mut orders = Orders::of_days(21, &DAYS);
+    let job = Job::new(&place, &topic);
+    for point in points {
+        let mut paused = job.clone().fault(&format!("{point}#3:pause=3000")).start();
+        wait_until_open(&mut paused);
+        while paused.logged("pause asked for").is_empty() {
+            let batches = paused.batches();
+            topic.send(&mut orders, 40, &PARTITIONS);
+            paused.wait_for(point, |paused| {
+                paused.batches() > batches || !paused.logged("pause asked for").is_empty()
+            });
+        }
+        let mut joining = job.start();
+        topic.send(&mut orders, 40, &PARTITIONS);
+        wait_until_open(&mut joining);
+        topic.send(&mut orders, 40, &PARTITIONS);
+        joining.stop();
+        paused.stop();
+    }
+    job.catch_up();
+    place.check_at_rest(&topic);
+}
+
+#[test]
+fn one_joins_and_leaves_while_another_pauses_before_it_commits() {
+    let points =
+        [fault::FILE_CREATED, fault::FILE_FINISHED, fault::FILES_FINISHED, fault::ENTRY_WRITTEN];
+    pause_at("paused_before", &points);
+}
+
+#[test]
+fn one_joins_and_leaves_while_another_pauses_after_it_has_committed() {
+    let points = [fault::COMMITTED, fault::ALL_COMMITTED, fault::FILE_EXPOSED, fault::REGISTERED];
+    pause_at("paused_after", &points);
+}
+
+#[test]
+fn a_commit_that_takes_longer_than_the_group_waits() {
+    let (place, topic) = open("slow", 4);
+    let mut orders = Orders::of_days(22, &DAYS);
+    let job = Job::new(&place, &topic);
+    // Longer than a revocation waits for a commit.
+    let slow = format!("{}:pause=24000", fault::ENTRY_WRITTEN);
+    // The first entries are those of the take-over.
+    let slow = slow.replacen(':', "#5:", 1);
+    let mut paused = job.clone().fault(&slow).start();
+    wait_until_open(&mut paused);
+    topic.send(&mut orders, 40, &PARTITIONS);
+    paused.wait_for_log("pause asked for");
+    let mut joining = job.start();
+    wait_until_open(&mut joining);
+    paused.wait_for_log("taken over by somebody else");
+    // Both go on with what is theirs.
+    topic.send(&mut orders, 400, &PARTITIONS);
+    place.wait_until_committed(&topic);
+    joining.stop();
+    topic.send(&mut orders, 40, &PARTITIONS);
+    place.wait_until_committed(&topic);
+    paused.stop();
+    job.catch_up();
+    place.check_at_rest(&topic);
+}
+
+/// What is read of partitions that an instance keeps is committed in time, although those that it gives away take the
+/// batch with them.
+#[test]
+fn the_rest_of_a_batch_need_not_wait_for_more_messages() {
+    let (place, topic) = open("rest", 2);
+    let mut orders = Orders::of_days(23, &DAYS);
+    let job = Job::new(&place, &topic)
+        .set("streaming.flush_interval", "5s")
+        .arg("--listen")
+        .arg("127.0.0.1:0");
+    let mut first = job.start();
+    wait_until_open(&mut first);
+    topic.send(&mut orders, 100, &[0, 1]);
+    wait_until("all is read", || first.metric("rfm_streaming_messages_total") == Some(100.0));
+    let mut second = job.start();
+    first.wait_for_log("revoked");
+    place.wait_until_committed(&topic);
+    wait_until_open(&mut second);
+    first.stop();
+    second.stop();
+    place.check_at_rest(&topic);
+}
+
+#[test]
+fn partitions_that_are_added_are_read_from_their_beginning() {
+    let (place, topic) = open("grown", 2);
+    let mut orders = Orders::of_days(24, &DAYS);
+    // What was there before is not asked for; what is added later is.
+    let job = Job::new(&place, &topic).set("streaming.start", "latest");
+    topic.send(&mut orders, 50, &[0, 1]);
+    let ends = topic.ledger.ends();
+    let mut running = job.start();
+    wait_until("both are taken over", || {
+        place.committed(&topic).len() == 2 && running.logged("taken over source").len() == 2
+    });
+    for (partition, end) in ends {
+        topic.ledger.lose(partition, 0..end);
+    }
+    topic.grow(5);
+    topic.send(&mut orders, 250, &[0, 1, 2, 3, 4]);
+    running.wait_for_messages(250);
+    running.stop();
+    place.check_at_rest(&topic);
+    assert_eq!(topic.ledger.ends().len(), 5);
+}
+
+#[test]
+fn a_member_that_was_replaced_ends() {
+    let (place, topic) = open("replaced", 2);
+    let mut orders = Orders::of_days(25, &DAYS);
+    let job = Job::new(&place, &topic).instance("one");
+    let mut old = job.start();
+    topic.send(&mut orders, 100, &[0, 1]);
+    old.wait_for_messages(100);
+    old.signal("STOP");
+    let mut new = job.start();
+    topic.send(&mut orders, 100, &[0, 1]);
+    new.wait_for_messages(100);
+    old.signal("CONT");
+    old.wait().assert_fails(1, &["another instance of the group is called 'one'"]);
+    topic.send(&mut orders, 100, &[0, 1]);
+    new.wait_for_messages(200);
+    new.stop();
+    place.check_at_rest(&topic);
+}
+
+/// Stopped in the middle of a commit for so long that another one has gone on with its partitions. It finds out, and
+/// takes nothing back.
+#[test]
+fn a_zombie_that_wakes_in_the_middle_of_a_commit() {
+    let (place, topic) = open("zombie", 4);
+    let mut orders = Orders::of_days(26, &DAYS);
+    let job = Job::new(&place, &topic);
+    for point in [fault::FILES_FINISHED, fault::ENTRY_WRITTEN, fault::COMMITTED] {
+        // Entries are written by the take-over, too.
+        let mut zombie = job.clone().fault(&format!("{point}#6:pause=2000")).start();
+        wait_until_open(&mut zombie);
+        while zombie.logged("pause asked for").is_empty() {
+            let batches = zombie.batches();
+            topic.send(&mut orders, 40, &PARTITIONS);
+            zombie.wait_for(point, |zombie| {
+                zombie.batches() > batches || !zombie.logged("pause asked for").is_empty()
+            });
+        }
+        zombie.signal("STOP");
+        let mut other = job.start();
+        topic.send(&mut orders, 40, &PARTITIONS);
+        wait_until_open(&mut other);
+        place.wait_until_committed(&topic);
+        zombie.signal("CONT");
+        zombie.wait_for_log("revoked");
+        // Both are members, and all that comes is read.
+        topic.send(&mut orders, 40, &PARTITIONS);
+        place.wait_until_committed(&topic);
+        zombie.stop();
+        other.stop();
+    }
+    job.catch_up();
+    place.check_at_rest(&topic);
+}
