@@ -13,7 +13,7 @@ KILLS ?= 200
 COMPOSE_CONF := $(HOME)/.cache/rfm-suite/compose-conf
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-batch data run run-cluster show stream stream-cluster soak test check check-scripts fuzz bench clean-data \
+.PHONY: help build build-batch data run run-cluster show stream stream-cluster soak test check check-scripts fuzz bench bench-streaming clean-data \
 	cluster-up cluster-down cluster-status cluster-env cluster-wipe cluster-up-docker cluster-down-docker
 
 help: ## List what make can do
@@ -67,6 +67,9 @@ fuzz: ## Fuzz every target for SECONDS=60 each; needs nightly and cargo-fuzz
 
 bench: ## Measure against other engines; bench/batch/setup installs them [ARGS=...]
 	bench/batch/run $(ARGS)
+
+bench-streaming: build ## The same for the stream, against Structured Streaming and kcat; bench/streaming/setup first [ARGS=...]
+	bench/streaming/run $(ARGS)
 
 cluster-up: ## Start HDFS, YARN, Hive and Kafka on this machine [TARGETS="hdfs yarn metastore hive metastore3 kafka"]
 	dev/cluster/cluster up $(TARGETS)

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -82,6 +83,10 @@ def ours(broker: Broker, topic: str, warehouse: Path, *arguments: str) -> list[s
     return [*command, "--log-format", "json", *arguments]
 
 
+def flags(settings: Iterable[str]) -> list[str]:
+    return [text for setting in settings for text in ("--set", setting)]
+
+
 @dataclass(frozen=True)
 class Contender:
     """A way to read the stream to its end. `does` is said in the report."""
@@ -92,8 +97,7 @@ class Contender:
 
     def command(self, stream: Stream, folder: Path) -> list[str]:
         if self.name == OURS:
-            settings = (text for setting in stream.settings for text in ("--set", setting))
-            return ours(stream.broker, stream.topic, folder / "out", "--until-caught-up", *settings)
+            return ours(stream.broker, stream.topic, folder / "out", "--until-caught-up", *flags(stream.settings))
         if self.name == "kcat":
             kcat = ["kcat", "-C", "-b", stream.broker.address, "-t", stream.topic, "-o", "beginning", "-e", "-q"]
             return ["sh", "-c", f"exec {shlex.join(kcat)} >/dev/null"]
@@ -106,8 +110,8 @@ class Contender:
             "out": str(folder / "out"),
             "checkpoint": str(folder / "checkpoint"),
         }
-        flags = [text for name, value in arguments.items() for text in (f"--{name}", value)]
-        return [*contenders.spark_submit(), "--jars", jars, str(HERE / "peers/spark_streaming.py"), *flags]
+        given = [text for name, value in arguments.items() for text in (f"--{name}", value)]
+        return [*contenders.spark_submit(), "--jars", jars, str(HERE / "peers/spark_streaming.py"), *given]
 
     def environment(self, folder: Path) -> dict[str, str]:
         environment = contenders.clean_environment()

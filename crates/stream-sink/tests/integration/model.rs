@@ -10,7 +10,6 @@ use proptest::prelude::*;
 use stream_sink::compact::{CompactOptions, compact};
 use stream_sink::error::SinkError;
 use stream_sink::source::Source;
-use warehouse::catalog::CatalogError;
 
 use crate::orders::source;
 use crate::trouble::{Moment, Trouble};
@@ -123,15 +122,17 @@ fn start(world: &World, number: usize) -> Job {
 
 fn perform(world: &World, sources: &[Source], number: usize, job: &mut Job, act: &Act) {
     match act {
-        Act::TakeOver(source) => tolerate(job.take_over(&sources[*source])),
-        Act::Write(source, messages) => tolerate(job.write(&sources[*source], *messages)),
-        Act::Commit => tolerate(job.commit()),
+        Act::TakeOver(source) => tolerate(job, |job| job.take_over(&sources[*source])),
+        Act::Write(source, messages) => {
+            tolerate(job, |job| job.write(&sources[*source], *messages))
+        }
+        Act::Commit => tolerate(job, Job::commit),
         Act::Publish => publish(job),
         Act::Snatch(source, messages) => {
             let source = &sources[*source];
-            tolerate(job.take_over(source));
-            tolerate(job.write(source, *messages));
-            tolerate(job.commit());
+            tolerate(job, |job| job.take_over(source));
+            tolerate(job, |job| job.write(source, *messages));
+            tolerate(job, Job::commit);
         }
         Act::Restart => {
             job.process.forget();
@@ -139,10 +140,10 @@ fn perform(world: &World, sources: &[Source], number: usize, job: &mut Job, act:
         }
         Act::Burst(source, commits) => {
             let source = &sources[*source];
-            tolerate(job.take_over(source));
+            tolerate(job, |job| job.take_over(source));
             for _ in 0..*commits {
-                tolerate(job.write(source, 2));
-                tolerate(job.commit());
+                tolerate(job, |job| job.write(source, 2));
+                tolerate(job, Job::commit);
                 publish(job);
             }
         }
@@ -159,19 +160,20 @@ fn perform(world: &World, sources: &[Source], number: usize, job: &mut Job, act:
 }
 
 fn publish(job: &mut Job) {
-    tolerate(job.publish().map(|progress| {
+    tolerate(job, |job| {
+        let progress = job.publish()?;
         // What cannot be done now is to be tried again.
         assert!(progress.problem.as_ref().is_none_or(SinkError::is_retryable));
-    }));
+        Ok(())
+    });
 }
 
-/// Somebody else has taken over, or the store does not answer: nothing else may come out of it.
-fn tolerate(outcome: Result<(), SinkError>) {
-    match outcome {
+/// Somebody else has taken over, or the store does not answer: nothing else may come out of it. What a process says that is
+/// killed does not matter.
+fn tolerate(job: &mut Job, act: impl FnOnce(&mut Job) -> Result<(), SinkError>) {
+    match act(job) {
         Ok(()) | Err(SinkError::Fenced { .. }) => {}
-        Err(SinkError::Catalog(CatalogError::Store(error)) | SinkError::Store(error))
-            if error.is_retryable() => {}
-        Err(error) if error.is_retryable() => {}
+        Err(error) if error.is_retryable() || job.process.is_dead() => {}
         Err(error) => panic!("{error}: {error:?}"),
     }
 }
