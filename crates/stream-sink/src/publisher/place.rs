@@ -82,8 +82,8 @@ impl Publisher {
 
     /// Renames the file in one step. Whether it has the name now; if not, it was not there.
     ///
-    /// Not by [`Location::rename`], which on a local disk gives the new name first and takes the old one then: a file with
-    /// two names could be compacted under the one, and made visible under the other later.
+    /// Not by [`Location::rename`], which on some local file systems gives the new name first and takes the old one then: a
+    /// file with two names could be compacted under the one, and made visible under the other later.
     fn give_name(
         &self,
         file: &StagedFile,

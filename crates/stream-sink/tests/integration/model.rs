@@ -4,16 +4,14 @@
 //! When it fails, proptest prints the shortest such story that it finds, and the seed that makes it again.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
-use stream_sink::compact::{CompactOptions, compact};
 use stream_sink::error::SinkError;
 use stream_sink::source::Source;
 
 use crate::orders::source;
 use crate::trouble::{Moment, Trouble};
-use crate::world::{Job, LOCK_WAIT, World};
+use crate::world::{Job, World};
 
 const JOBS: usize = 3;
 const SOURCES: usize = 2;
@@ -147,15 +145,7 @@ fn perform(world: &World, sources: &[Source], number: usize, job: &mut Job, act:
                 publish(job);
             }
         }
-        Act::Compact => {
-            let options = CompactOptions {
-                quiet: Duration::ZERO,
-                settle: Duration::ZERO,
-                lock_wait: LOCK_WAIT,
-                ..CompactOptions::default()
-            };
-            compact(&world.local, &world.tables, &options, SystemTime::now(), &|| false).unwrap();
-        }
+        Act::Compact => world.compact(),
     }
 }
 
@@ -179,7 +169,7 @@ fn tolerate(job: &mut Job, act: impl FnOnce(&mut Job) -> Result<(), SinkError>) 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn every_message_once(steps in proptest::collection::vec(any_step(false), 1..40)) {

@@ -169,6 +169,28 @@ fn a_file_is_brought_by_the_next_process() {
     }
 }
 
+/// Also where a rename is two steps: a file that had both names could be compacted under the one, and be made visible
+/// under the other.
+#[test]
+fn a_file_that_was_being_renamed_is_compacted() {
+    for moment in [Moment::Before, Moment::HalfWay, Moment::After] {
+        let (world, orders, others) = (World::new(), source(0), source(1));
+        let mut job = prepared(&world, &orders);
+        let is_exposed = |call, path: &str| call == Call::Rename && path.contains(DAY);
+        job.process.expect(is_exposed, Trouble::Kill(moment));
+        let _ = job.publish();
+        assert!(job.process.is_dead());
+        let mut other = world.job("other");
+        other.take_over(&others).unwrap();
+        other.do_all(&others, 30);
+        world.compact();
+        let first = &world.tables[0];
+        let locations = world.local.partition_locations(first, &[DAY.to_owned()]).unwrap();
+        assert!(locations[DAY].contains("_compacted"), "{locations:?}");
+        assert_eq!(world.settle(&[orders, others]), [FIRST + 60, FIRST + 30], "{moment:?}");
+    }
+}
+
 /// While a partition is named in the folder of those that are being compacted, nothing is put into it; what is not in
 /// it goes on.
 #[test]

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use stream_sink::compact::{CompactOptions, compact};
 use stream_sink::entry::Entry;
 use stream_sink::error::SinkError;
 use stream_sink::layout::Layout;
@@ -66,6 +67,17 @@ impl World {
     pub(crate) fn job(&self, name: &str) -> Job {
         let catalog = Arc::new(TroubledCatalog::new(&self.local));
         Job::new(name, catalog.process.clone(), catalog, &self.tables)
+    }
+
+    /// Makes few files of many in the days that are past, without waiting for anybody.
+    pub(crate) fn compact(&self) {
+        let options = CompactOptions {
+            quiet: Duration::ZERO,
+            settle: Duration::ZERO,
+            lock_wait: LOCK_WAIT,
+            ..CompactOptions::default()
+        };
+        compact(&self.local, &self.tables, &options, SystemTime::now(), &|| false).unwrap();
     }
 
     /// See [`check_visible`].
