@@ -75,7 +75,7 @@ pub struct ParquetFile {
     schema: SchemaRef,
     rows_per_row_group: usize,
     sort: Option<SortCheck>,
-    writer: SerializedFileWriter<Box<dyn FileWriter>>,
+    writer: SerializedFileWriter<OpenFile>,
     columns: ArrowRowGroupWriterFactory,
     row_groups: usize,
     /// Rows that do not fill a row group yet.
@@ -161,7 +161,7 @@ impl ParquetFile {
         let sort = sort.transpose()?;
         let properties = Arc::new(properties(schema, options, sort.as_ref()));
         let file = path.create()?;
-        let writer = SerializedFileWriter::new(file, layout, properties)
+        let writer = SerializedFileWriter::new(OpenFile(Some(file)), layout, properties)
             .map_err(|e| parquet_error(path, e))?;
         Ok(Self {
             path: path.clone(),
@@ -220,8 +220,13 @@ impl ParquetFile {
         if self.pending_rows > 0 {
             self.write_row_group()?;
         }
-        let Self { path, writer, rows, .. } = self;
-        let file = writer.into_inner().map_err(|e| parquet_error(&path, e))?;
+        let Self { path, mut writer, rows, .. } = self;
+        // Not `into_inner`, which turns an error of the store into a text when it writes out its last buffer.
+        writer.finish().map_err(|e| parquet_error(&path, e))?;
+        let Some(file) = writer.inner_mut().0.take() else {
+            let problem = ParquetError::General("it was completed before".to_owned());
+            return Err(parquet_error(&path, problem));
+        };
         let bytes = file.finish()?;
         Ok(FileInfo { path, rows, bytes })
     }
@@ -276,6 +281,22 @@ impl ParquetFile {
         self.rows += self.pending_rows as u64;
         self.pending_rows = 0;
         Ok(())
+    }
+}
+
+/// What the library writes to; taken out of it when the file is complete.
+struct OpenFile(Option<Box<dyn FileWriter>>);
+
+impl io::Write for OpenFile {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Some(file) => file.write(buf),
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.as_mut().map_or(Ok(()), |file| file.flush())
     }
 }
 

@@ -153,6 +153,7 @@ pub(crate) fn run(
         assigned: BTreeSet::new(),
         to_open: BTreeSet::new(),
         rivalry: None,
+        jitter: Duration::from_millis(u64::from(std::process::id()) * 7_919 % 2_000),
         rejoin: false,
         open_at: Instant::now(),
         opened_at: None,
@@ -223,6 +224,8 @@ struct Stream<'a> {
     /// What of it is to be taken over.
     to_open: BTreeSet<i32>,
     rivalry: Option<Rivalry>,
+    /// Rivals that wait for the same time would take everything from each other at the same moment, and both give up.
+    jitter: Duration,
     /// Whether the group has to assign everything again before it can be read.
     rejoin: bool,
     open_at: Instant,
@@ -638,13 +641,14 @@ impl Stream<'_> {
                 }
                 _ => Rivalry { since: now, last: now, times: 1 },
             };
-            if rivalry.times > TAKEN_OVER_AT_MOST && rivalry.since.elapsed() > RIVALRY_AT_MOST {
+            let at_most = RIVALRY_AT_MOST + 4 * self.jitter;
+            if rivalry.times > TAKEN_OVER_AT_MOST && rivalry.since.elapsed() > at_most {
                 return Err(error);
             }
             self.rivalry = Some(rivalry);
         }
         self.reopen()?;
-        self.open_at = now + ASK_GROUP;
+        self.open_at = now + ASK_GROUP + self.jitter;
         Ok(())
     }
 

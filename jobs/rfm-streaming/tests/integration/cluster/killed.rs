@@ -9,6 +9,8 @@ use crate::support::place::Place;
 use crate::support::topic::Topic;
 
 const PARTITIONS: [i32; 3] = [0, 1, 2];
+/// Every place is reached within a few batches, unless the program was built without them.
+const MOST_ROUNDS: u32 = 100;
 /// What `abort` ends a process with.
 const SIGABRT: i32 = 6;
 
@@ -22,7 +24,10 @@ fn end_at(name: &str, seed: u64, places: &[String]) {
     let job = Job::new(&place, &topic).instance("one").set("streaming.flush_interval", "100ms");
     for at in places {
         let mut running = job.clone().fault(at).start();
+        let mut rounds = 0;
         while !running.has_ended() {
+            rounds += 1;
+            assert!(rounds < MOST_ROUNDS, "{at} is not reached");
             let batches = running.batches();
             topic.send(&mut orders, 60, &PARTITIONS);
             running.wait_for_next_batch_or_end(batches);

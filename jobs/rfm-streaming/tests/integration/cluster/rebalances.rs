@@ -74,10 +74,16 @@ fn a_commit_that_takes_longer_than_the_group_waits() {
     let slow = slow.replacen(':', "#5:", 1);
     let mut paused = job.clone().fault(&slow).start();
     wait_until_open(&mut paused);
-    topic.send(&mut orders, 40, &PARTITIONS);
+    // Partitions are committed at the same time, and one of them pauses: it has to be one that is given away.
+    topic.send(&mut orders, 40, &[0]);
     paused.wait_for_log("pause asked for");
     let mut joining = job.start();
     wait_until_open(&mut joining);
+    let revoked = paused.wait_for_log("revoked");
+    assert!(
+        revoked.contains("[0, 1]"),
+        "the test relies on partition 0 being given away: {revoked}"
+    );
     paused.wait_for_log("taken over by somebody else");
     // Both go on with what is theirs.
     topic.send(&mut orders, 400, &PARTITIONS);

@@ -98,7 +98,7 @@ impl<'p> Fleet<'p> {
     }
 
     fn terminate(&mut self, slot: usize) {
-        let member = self.running[slot].take().unwrap();
+        let mut member = self.running[slot].take().unwrap();
         self.note(format!("{slot}: TERM {}", member.process.id()));
         member.process.signal("CONT");
         member.process.signal("TERM");

@@ -51,15 +51,19 @@ impl Running {
         self.wait()
     }
 
-    /// Sends a signal: `TERM`, `STOP`, `CONT`. To a process that has ended it does nothing.
-    pub(crate) fn signal(&self, name: &str) {
+    /// Sends a signal: `TERM`, `STOP`, `CONT`. Nothing if it has ended: the number may be another process's by then.
+    pub(crate) fn signal(&mut self, name: &str) {
+        // One that ends from here on keeps its number until somebody asks again.
+        if self.has_ended() {
+            return;
+        }
         let command = format!("kill -{name} {} 2>/dev/null || true", self.child.id());
         assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
     }
 
     /// Asks it to stop, and expects it to do so in good order.
     #[track_caller]
-    pub(crate) fn stop(self) -> Ended {
+    pub(crate) fn stop(mut self) -> Ended {
         self.signal("TERM");
         let ended = self.wait();
         assert_eq!(ended.code, Some(0), "{ended}");
