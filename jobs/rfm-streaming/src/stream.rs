@@ -52,6 +52,8 @@ const PAUSES: [Duration; 4] = [
     Duration::from_secs(3),
     Duration::from_secs(5),
 ];
+/// Between two looks at what Kafka has; its client counts as often.
+const LAG_EVERY: Duration = Duration::from_secs(1);
 /// Without an error for this time, and that of two batches, an error is a new one.
 const CALM: Duration = Duration::from_secs(30);
 /// How long the group has to tell an instance that was taken over that its Kafka partitions are somebody else's now,
@@ -162,6 +164,7 @@ pub(crate) fn run(
         at_end: BTreeSet::new(),
         congested: false,
         last_assignment: Instant::now(),
+        lag_at: Instant::now(),
         not_published: None,
         totals: Totals::new(),
         read: 0,
@@ -238,6 +241,8 @@ struct Stream<'a> {
     at_end: BTreeSet<i32>,
     congested: bool,
     last_assignment: Instant,
+    /// When the lag was last measured.
+    lag_at: Instant,
     not_published: Option<Instant>,
     totals: Totals,
     read: u64,
@@ -271,6 +276,11 @@ impl Stream<'_> {
             collector.commit_if_due()?;
             let congested = collector.is_congested();
             drop(collector);
+            // Also when nothing is committed: that is when somebody wants to know.
+            if self.lag_at.elapsed() >= LAG_EVERY {
+                self.lag_at = Instant::now();
+                self.lag();
+            }
             self.hold_back(congested)?;
         }
         Ok(())
@@ -425,7 +435,12 @@ impl Stream<'_> {
         let opened = collector.writer.open(first)?;
         let mut seek = TopicPartitionList::with_capacity(opened.len());
         for opened in &opened {
-            let range = available[&opened.source];
+            let mut range = available[&opened.source];
+            if opened.next_offset > range.1 {
+                // Whoever had it before may have committed what has come since Kafka was asked.
+                let again = offsets::available(&self.consumer, topic, &[opened.source.partition])?;
+                range = again[&opened.source];
+            }
             let skip = offsets::next(opened, range, streaming.on_lost_offsets)?;
             if let Some(offset) = skip {
                 collector.writer.skip_to(&opened.source, offset)?;
