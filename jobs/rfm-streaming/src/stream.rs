@@ -658,7 +658,12 @@ impl Stream<'_> {
             };
             let at_most = RIVALRY_AT_MOST + 4 * self.jitter;
             if rivalry.times > TAKEN_OVER_AT_MOST && rivalry.since.elapsed() > at_most {
-                return Err(error);
+                // What was found last may only be that a file has gone.
+                let topic = &self.settings.streaming.topic;
+                return Err(error.context(format!(
+                    "'{topic}' is written by somebody else now, again and again; two jobs with different kafka groups \
+                     cannot write the same tables: stop one of them"
+                )));
             }
             self.rivalry = Some(rivalry);
         }

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use kafka_client::{Connection, KafkaError, KafkaSettings, ProblemKind};
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
 use test_cluster::{Cluster, Daemon, Part};
 
 use crate::helper::{self, DEADLINE, cluster, plaintext, problem, topic};
@@ -90,10 +91,17 @@ fn a_broker_that_goes_and_comes_back() {
     helper::exchange(&connection, &topic, "g", &["before"]);
 
     let hooks = connection.context();
-    let config =
-        connection.client_config().preset("statistics.interval.ms", "100").build().unwrap();
+    let config = connection
+        .client_config()
+        .preset("statistics.interval.ms", "100")
+        .preset("group.id", "outage")
+        .build()
+        .unwrap();
     let client: BaseConsumer<_> = config.create_with_context(hooks.clone()).unwrap();
-    client.fetch_metadata(Some(&topic), DEADLINE).unwrap();
+    // Whoever reads has to reach the broker again; a client without anything to do may leave it at that for minutes.
+    let mut all = TopicPartitionList::new();
+    all.add_partition_offset(&topic, 0, Offset::End).unwrap();
+    client.assign(&all).unwrap();
     let poll_until = |what: &str, reached: &dyn Fn() -> bool| {
         let end = Instant::now() + DEADLINE;
         while !reached() {
