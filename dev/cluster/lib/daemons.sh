@@ -70,8 +70,14 @@ start_resourcemanager() {
     launch resourcemanager "$hadoop_classpath" org.apache.hadoop.yarn.server.resourcemanager.ResourceManager
 }
 
+# Containers find Hadoop's commands as on a cluster of a distribution: below HADOOP_HDFS_HOME, which NodeManagers pass on.
 start_nodemanager() {
-    launch nodemanager "$hadoop_classpath" org.apache.hadoop.yarn.server.nodemanager.NodeManager
+    local home=$RFM_CLUSTER_HOME/hadoop
+    mkdir -p "$home/bin"
+    printf '#!/usr/bin/env bash\nexport RFM_CLUSTER_HOME=%q RFM_CLUSTER_JARS=%q\nexec %q "$@"\n' \
+        "$RFM_CLUSTER_HOME" "$RFM_CLUSTER_JARS" "$cluster_dir/bin/hdfs" >"$home/bin/hdfs"
+    chmod +x "$home/bin/hdfs"
+    HADOOP_HDFS_HOME=$home launch nodemanager "$hadoop_classpath" org.apache.hadoop.yarn.server.nodemanager.NodeManager
 }
 
 start_metastore() {
