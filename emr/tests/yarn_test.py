@@ -127,8 +127,9 @@ class OnYarn(unittest.TestCase):
 
     def test_a_job_is_seen_while_it_runs_and_killed(self):
         name, topic = f"{RUN}-producer", f"{RUN}-endless"
-        done = submit("producer", "--name", name, "--memory", "256m", "--detach", "--", "--config", CONFIG, "--topic", topic,
-                      "--rate", "20", "--brokers", os.environ["RFM_BROKERS"], "--set", "producer.create_topic.partitions=1")
+        done = submit("producer", "--name", name, "--memory", "256m", "--detach", "--env", "RFM_PRODUCER__RATE=20",
+                      "--conf", "producer.create_topic.partitions=1", "--", "--config", CONFIG, "--topic", topic,
+                      "--brokers", os.environ["RFM_BROKERS"])
         self.expect(done, 0, "application_")
         app = done.stdout.strip()
 
@@ -151,13 +152,16 @@ class OnYarn(unittest.TestCase):
         name, topic, warehouse = f"{RUN}-stream", f"{RUN}-orders", f"/{RUN}/stream"
         stream = ["--config", CONFIG, "--brokers", os.environ["RFM_BROKERS"], "--topic", topic, "--warehouse", warehouse,
                   "--set", f"warehouse.database={RUN}_stream", "--set", "streaming.flush_interval=1s"]
+        words = ["streaming", "--name", name, "--memory", "384m", "--detach", "--", *stream]
+        # It would fail for ever: there is nothing to read from yet.
+        self.expect(submit(*words), 1, topic, "exit code 1", "removed")
         # Only when the test has failed is there something left to end.
         self.addCleanup(lambda: name in run("yarn", "application", "-list").stdout and submit("kill", name, "--grace", "0"))
         producer = subprocess.Popen(
             [SUBMIT, "producer", "--master", "local", "--", "--config", CONFIG, "--brokers", os.environ["RFM_BROKERS"],
              "--topic", topic, "--rate", "400", "--quiet"], stdin=subprocess.DEVNULL)
         try:
-            words = ["streaming", "--name", name, "--memory", "384m", "--detach", "--", *stream]
+            until(lambda: topic in run("kafka", "topics", "--list").stdout.split())
             self.expect(submit(*words), 0, "1 instance")
             self.expect(submit(*words), 2, "already")
             self.expect(submit("scale", name, "3"), 0, "3 instances")
