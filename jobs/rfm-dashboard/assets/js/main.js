@@ -43,7 +43,7 @@ function show(route, kind) {
   page.update?.(route, kind);
   showRefused(route.refused);
   // After a navigation a screen reader starts at the new page's heading.
-  if (kind === "navigation") (page.heading?.() ?? main).focus({ preventScroll: true });
+  if (kind === "navigation") (page.focusTarget?.() ?? main).focus({ preventScroll: true });
 }
 
 function makePage(name) {
@@ -52,7 +52,7 @@ function makePage(name) {
   const heading = h("h1", { tabindex: "-1" }, "There is no such page");
   return {
     root: h("div", { class: "lost" }, heading, h("p", {}, h("a", { href: "/" }, "To the overview"))),
-    heading: () => heading,
+    focusTarget: () => heading,
     destroy() {},
   };
 }

@@ -22,7 +22,7 @@ export function themeSwitch() {
   const current = document.documentElement.dataset.theme ?? remembered();
   const options = [
     ["light", face("Light", "M8 3a5 5 0 0 0 0 10A5 5 0 0 0 8 3Z", "none"), "Light theme"],
-    ["system", face("Auto", "M8 3a5 5 0 0 0 0 10Z", "currentColor"), "Theme of the system"],
+    ["system", face("Auto", "M8 3a5 5 0 0 0 0 10Z", "currentColor"), "Auto, the theme of the system"],
     ["dark", face("Dark", "M8 3a5 5 0 0 0 0 10A5 5 0 0 0 8 3Z", "currentColor"), "Dark theme"],
   ];
   const control = segmentedSwitch("Theme", options, current, (theme) => {

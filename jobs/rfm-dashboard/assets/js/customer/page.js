@@ -55,7 +55,7 @@ export function createCustomerPage({ router, session, shell }) {
     const last = lookedUp();
     replace(content, h("section", { class: "ask" }, heading,
       h("p", { class: "muted" }, "Segment, values, rank, history and the orders of this minute, by customer number."),
-      h("form", { class: "ask-form", role: "search", on: { submit } }, input, h("button", { type: "submit", class: "button main" }, "Look up")),
+      h("form", { class: "ask-form", role: "search", "aria-label": "Look up a customer", on: { submit } }, input, h("button", { type: "submit", class: "button main" }, "Look up")),
       last.length ? h("p", { class: "small muted" }, "Last: ", last.map((id) => [h("a", { href: `/customers/${encodeURIComponent(id)}` }, id), " "])) : null));
     input.focus();
   }
@@ -109,7 +109,7 @@ export function createCustomerPage({ router, session, shell }) {
 
   return {
     root, update,
-    heading: () => heading,
+    focusTarget: () => content.querySelector(".ask-form input") ?? heading,
     keys: {
       pause: () => orders?.keys.pause(),
       next: () => orders?.keys.next() ?? false,

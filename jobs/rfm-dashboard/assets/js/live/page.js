@@ -56,7 +56,7 @@ export function createLivePage({ router, shell }) {
 
   return {
     root,
-    heading: () => heading,
+    focusTarget: () => heading,
     update(route) {
       const next = { segment: route.values.segment, customer: route.values.customer };
       filters.show(next);

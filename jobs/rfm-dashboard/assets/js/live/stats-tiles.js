@@ -17,7 +17,7 @@ export function createStatsTiles() {
   const pieces = new Map();
   const bar = h("div", { class: "bar-row minute-bar", "aria-hidden": "true" });
   const legend = h("ul", { class: "legend minute-legend" });
-  const minute = h("div", { class: "minute" }, h("h3", {}, "Segments of the last minute"), bar, legend);
+  const minute = h("div", { class: "minute" }, h("h2", {}, "Segments of the last minute"), bar, legend);
   const root = h("div", { class: "tiles" }, Object.values(tiles).map(({ root: element }) => element), minute);
   const window = [];
 

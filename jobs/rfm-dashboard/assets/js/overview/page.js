@@ -130,7 +130,7 @@ export function createOverviewPage({ router, session, shell }) {
 
   return {
     root, update,
-    heading: () => heading,
+    focusTarget: () => heading,
     keys: {
       ...strip.keys,
       table() {

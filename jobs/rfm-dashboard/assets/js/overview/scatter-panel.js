@@ -2,7 +2,7 @@
 
 import { announce } from "../announce.js";
 import { address, getJson, settle } from "../api.js";
-import { h, replace, segmentedSwitch, setAttribute } from "../dom.js";
+import { h, replace, segmentedSwitch } from "../dom.js";
 import { day, exact, money, plural } from "../format.js";
 import { createPanel, dataTable } from "../panel.js";
 import { customerAddress } from "../router.js";
@@ -17,7 +17,7 @@ const SAY_AFTER_MS = 350;
 
 export function createScatterPanel({ router, onTable }) {
   const choices = { x: axisChoice("x"), y: axisChoice("y") };
-  const scale = segmentedSwitch("Scale", [["log", "Log", "Logarithmic axes"], ["linear", "Linear", "Linear axes"]], "log",
+  const scale = segmentedSwitch("Scale", [["log", "Log", "Log, logarithmic axes"], ["linear", "Linear", "Linear axes"]], "log",
     (value) => router.update({ scale: value === "log" ? null : value }));
   const panel = createPanel({
     id: "scatter", title: "Every customer", csv: true, onTable,
@@ -80,10 +80,9 @@ export function createScatterPanel({ router, onTable }) {
     const visible = (i) => (!view.segment || points.segment[i] === view.segment) && (!chosen || chosen.has(i));
     // The density is that of one pair of axes.
     const grid = data.grid && data.x === view.x && data.y === view.y ? data.grid : null;
-    plot.draw({ points: { x: points[view.x], y: points[view.y], segment: points.segment }, slugs: data.segments, axes: { x: AXES[view.x], y: AXES[view.y] }, log: view.log, grid, visible });
     const shownCount = points.id.reduce((n, _, i) => n + (visible(i) ? 1 : 0), 0);
-    setAttribute(plot.canvas(), "role", "img");
-    setAttribute(plot.canvas(), "aria-label", `${AXES[view.x]} against ${AXES[view.y]} of ${plural(shownCount, "customer")}${view.segment ? `, ${segment(view.segment).name}` : ""}. The table has the numbers.`);
+    const label = `${AXES[view.x]} against ${AXES[view.y]} of ${plural(shownCount, "customer")}${view.segment ? `, ${segment(view.segment).name}` : ""}. The table has the numbers.`;
+    plot.draw({ label, points: { x: points[view.x], y: points[view.y], segment: points.segment }, slugs: data.segments, axes: { x: AXES[view.x], y: AXES[view.y] }, log: view.log, grid, visible });
     panel.setCsv(address("scatter.csv", { snapshot, x: view.x, y: view.y }));
     panel.setCaption(caption(shownCount));
     replace(legend, data.segments.map((slug) => h("li", {}, chip(slug))));

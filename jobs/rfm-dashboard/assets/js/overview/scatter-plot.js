@@ -25,14 +25,18 @@ export function createScatterPlot({ onHover, onPick, onBrush, onWalk }) {
   let walkOrder = [];
   let walkAt = -1;
 
-  const observer = new ResizeObserver(() => shown && plot && size().width !== plot.width && redraw());
+  // A chart that is hidden has no width; it is drawn again when it is shown.
+  const observer = new ResizeObserver(() => shown && root.clientWidth > 0 && size().width !== plot?.width && redraw());
   observer.observe(root);
   const themed = () => shown && redraw();
   themeEvents.addEventListener("themechange", themed);
 
   const size = () => ({ width: Math.max(260, Math.floor(root.clientWidth)), height: Math.max(240, Math.floor(root.clientHeight)) });
 
-  /** `points`: {x, y, segment (slug of each)}; `axes`: {x, y} names; `grid`: density cells or null; `visible(i)`: whether a point counts. */
+  /**
+   * `points`: {x, y, segment (slug of each)}; `axes`: {x, y} names; `grid`: density cells or null; `visible(i)`: whether a point counts;
+   * `label`: what the picture is, for those who do not see it.
+   */
   function draw(next) {
     shown = next;
     redraw();
@@ -48,6 +52,7 @@ export function createScatterPlot({ onHover, onPick, onBrush, onWalk }) {
     for (let i = 0; i < points.x.length; i += 1) bySlug.get(points.segment[i])[visible(i) ? "shown" : "dimmed"].push(i);
 
     plot?.destroy();
+    index = buildPointIndex([], []);
     ring.hidden = true;
     band.hidden = true;
     const ink = colourOf("--muted");
@@ -65,9 +70,12 @@ export function createScatterPlot({ onHover, onPick, onBrush, onWalk }) {
       scales: { x: scale(points.x), y: scale(points.y) },
       axes: [axis(axes.x, "x"), axis(axes.y, "y")],
       series: [null, ...series.map((entry) => ({ facets: [{ scale: "x", auto: false }, { scale: "y", auto: false }], paths: (u) => drawSegment(u, entry, points, at) }))],
-      hooks: { drawAxes: shown.grid ? [(u) => drawGrid(u, shown.grid, log)] : [] },
+      // Where the points are is known once the scales are, which uPlot sets when it draws.
+      hooks: { drawAxes: shown.grid ? [(u) => drawGrid(u, shown.grid, log)] : [], draw: [(u) => locate(u, points, at, visible)] },
     }, [null, ...series.map(() => [[0], [0]])], root);
-    locate(points, at, visible);
+    const canvas = plot.root.querySelector("canvas");
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", shown.label);
     listen();
   }
 
@@ -97,14 +105,14 @@ export function createScatterPlot({ onHover, onPick, onBrush, onWalk }) {
     return null;
   }
 
-  function locate(points, at, visible) {
+  function locate(u, points, at, visible) {
     const n = points.x.length;
     pixels = { xs: new Float32Array(n).fill(NaN), ys: new Float32Array(n).fill(NaN) };
     walkOrder = [];
     for (let i = 0; i < n; i += 1) {
       if (!visible(i)) continue;
-      pixels.xs[i] = plot.valToPos(at(points.x[i]), "x");
-      pixels.ys[i] = plot.valToPos(at(points.y[i]), "y");
+      pixels.xs[i] = u.valToPos(at(points.x[i]), "x");
+      pixels.ys[i] = u.valToPos(at(points.y[i]), "y");
       walkOrder.push(i);
     }
     walkOrder.sort((a, b) => points.x[a] - points.x[b] || points.y[a] - points.y[b]);
@@ -183,7 +191,6 @@ export function createScatterPlot({ onHover, onPick, onBrush, onWalk }) {
 
   return {
     root, draw, key,
-    canvas: () => plot?.root.querySelector("canvas"),
     clearBrush() {
       band.hidden = true;
     },

@@ -102,7 +102,7 @@ export function createWallPage({ router, session }) {
 
   return {
     root,
-    heading: () => heading,
+    focusTarget: () => heading,
     update() {
       if (asOf !== null || retry !== null) return;
       load();
