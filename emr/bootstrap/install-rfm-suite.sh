@@ -4,6 +4,8 @@
 #
 #   install-rfm-suite.sh --from s3://bucket/rfm-suite.tar.gz --sha256 HEX [--prefix DIR] [--link DIR | --no-link]
 #
+# A cluster with nodes of both processors has an archive for each: {arch} in SOURCE, and --sha256 ARCH=HEX twice.
+#
 # The release goes to <prefix>/<first 12 digits of its checksum>/ and appears there whole or not at all; then
 # <prefix>/current is pointed to it in one step. Earlier releases stay: installing one of them again only points back.
 # See usage() for the arguments and exit codes.
@@ -18,7 +20,10 @@ Installs a release of rfm-suite on this node.
 usage: install-rfm-suite.sh --from SOURCE --sha256 HEX [options]
 
   --from SOURCE   archive (.tar.gz with bin/ at its top): s3://..., https://... or a path that begins with /
-  --sha256 HEX    checksum of the archive, 64 hexadecimal digits; nothing is unpacked before it is found right
+                  {arch} in it stands for this node's processor: x86_64 or aarch64
+  --sha256 [ARCH=]HEX
+                  checksum of the archive, 64 hexadecimal digits; nothing is unpacked before it is found right. With an
+                  ARCH it is that of the archive for this processor; may be repeated
   --prefix DIR    where releases live [/opt/rfm-suite]
   --link DIR      link the programs into DIR; without it into /usr/local/bin if that can be written
   --no-link       link nothing
@@ -41,11 +46,12 @@ value_of() {
 }
 
 parse_arguments() {
+    local sha256s=() item
     from='' sha256='' prefix=/opt/rfm-suite link='' may_link=1
     while [[ $# -gt 0 ]]; do
         case $1 in
             --from) from=$(value_of "$@"); shift 2 ;;
-            --sha256) sha256=$(value_of "$@"); shift 2 ;;
+            --sha256) sha256s+=("$(value_of "$@")"); shift 2 ;;
             --prefix) prefix=$(value_of "$@"); shift 2 ;;
             --link) link=$(value_of "$@"); shift 2 ;;
             --no-link) may_link=''; shift ;;
@@ -57,7 +63,18 @@ parse_arguments() {
         esac
     done
     [[ -n $from ]] || fail $BAD_USAGE "--from is missing; see --help"
-    [[ -n $sha256 ]] || fail $BAD_USAGE "--sha256 is missing; see --help"
+    [[ ${#sha256s[@]} -gt 0 ]] || fail $BAD_USAGE "--sha256 is missing; see --help"
+    arch=$(uname -m)
+    for item in "${sha256s[@]}"; do
+        if [[ $item != *=* ]]; then
+            [[ ${#sha256s[@]} -eq 1 ]] || fail $BAD_USAGE "several --sha256 need the processor before each: $arch=$item"
+            sha256=$item
+        elif [[ ${item%%=*} == "$arch" ]]; then
+            sha256=${item#*=}
+        fi
+    done
+    [[ -n $sha256 ]] || fail $FAILED "there is no release for this node's processor: no --sha256 $arch=HEX was given"
+    from=${from//'{arch}'/$arch}
     [[ $sha256 =~ ^[0-9A-Fa-f]{64}$ ]] || fail $BAD_USAGE "--sha256 '$sha256' is not 64 hexadecimal digits"
     sha256=$(printf '%s' "$sha256" | tr 'A-F' 'a-f')
     case $from in

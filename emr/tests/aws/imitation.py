@@ -7,13 +7,13 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 
 from werkzeug.serving import make_server
 
 # Before moto is imported: it would look for credentials.
-os.environ.update(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing", AWS_DEFAULT_REGION="eu-west-1",
-                  MOTO_IAM_LOAD_MANAGED_POLICIES="true")
+os.environ.update(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing", AWS_DEFAULT_REGION="eu-west-1")
 import boto3  # noqa: E402
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT  # noqa: E402
 from moto.emr.models import emr_backends  # noqa: E402
@@ -37,9 +37,18 @@ class Imitation:
         self._server = make_server("127.0.0.1", 0, self, threaded=True, request_handler=Quiet)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._folder = tempfile.TemporaryDirectory()
+        self._client = subprocess.Popen(
+            [sys.executable, "-B", pathlib.Path(__file__).with_name("aws_server.py"), f"{self._folder.name}/socket", self._folder.name],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._client.stdout.readline() == b"ready\n", "the command line client of AWS cannot be loaded"
         self.forget()
 
     def stop(self):
+        self._client.stdin.close()
+        self._client.wait()
+        self._client.stdout.close()
+        self._folder.cleanup()
         self._server.shutdown()
         self._server.server_close()
 
@@ -116,7 +125,7 @@ class Imitation:
     def environment(self, folder):
         """What a script needs to talk to the imitation, and to nothing else."""
         return {
-            "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{self._folder.name}:{os.environ['PATH']}",
             "HOME": folder,
             "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": self.url, "AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "1",

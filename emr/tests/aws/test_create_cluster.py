@@ -25,7 +25,7 @@ class CreateCluster(Case):
         self.assertEqual(made["ReleaseLabel"], "emr-7.9.0")
         self.assertEqual(made["LogUri"], f"s3://{BUCKET}/logs/")
         self.assertEqual(made["ServiceRole"], "rfm-suite-emr-service")
-        self.assertEqual([a["Name"] for a in made["Applications"]], ["Hadoop", "Hive", "Trino"])
+        self.assertEqual([a["Name"] for a in made["Applications"]], ["Hadoop", "Hive", "ZooKeeper", "Trino"])
         self.assertEqual({t["Key"]: t["Value"] for t in made["Tags"]}, {
             "for-use-with-amazon-emr-managed-policies": "true", "application": "rfm-suite",
             "rfm-suite:release": SUM[:12], "team": "shop data"})
@@ -217,6 +217,8 @@ class CreateCluster(Case):
         for file in sorted((EMR / "configurations").glob("*.json")):
             content = json.loads(file.read_text())
             if file.name == "security-configuration.json":
+                made = self.aws.client("emr").create_security_configuration(Name="at-rest", SecurityConfiguration=json.dumps(content))
+                self.assertEqual(made["Name"], "at-rest")
                 continue
             for entry in content:
                 self.assertEqual(sorted(entry), ["Classification", "Properties"], file.name)

@@ -1,6 +1,7 @@
 """iam/create-roles: what stands in IAM afterwards."""
 
 import json
+import os
 
 from case import Case
 
@@ -9,6 +10,12 @@ BASE = ["--region", "eu-west-1", "--artifacts", "s3://shop-data/rfm-suite", "--l
 
 
 class CreateRoles(Case):
+    def setUp(self):
+        # AWS's own policies take the imitation some seconds to load; only here one is needed.
+        os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+        self.addCleanup(os.environ.pop, "MOTO_IAM_LOAD_MANAGED_POLICIES")
+        super().setUp()
+
     def roles(self, *more, **how):
         return self.run_script("iam/create-roles", *BASE, *more, **how)
 
