@@ -18,7 +18,7 @@ export function createFeed({ rows, shell = null, router, onStats = () => {}, onS
   const ring = createOrderRing();
   const table = createOrderTable({ rows, caption, onOpen: (id) => router.go(`/customers/${encodeURIComponent(id)}`) });
   const held = new Set();
-  let addedWhenHeld = 0;
+  let addedWhenWritten = 0;
   let lastWrite = -Infinity;
   let writing = null;
   let sampled = 1;
@@ -73,8 +73,10 @@ export function createFeed({ rows, shell = null, router, onStats = () => {}, onS
   scrolled.observe(sentinel);
 
   function hold(reason) {
-    if (held.size === 0) addedWhenHeld = ring.added;
     held.add(reason);
+    // A write that is due would still move the rows.
+    clearTimeout(writing);
+    writing = null;
     writeFresh();
   }
 
@@ -119,6 +121,7 @@ export function createFeed({ rows, shell = null, router, onStats = () => {}, onS
     clearTimeout(writing);
     writing = null;
     lastWrite = performance.now();
+    addedWhenWritten = ring.added;
     table.write(ring.newest(rows));
     table.root.hidden = ring.length === 0;
     nothing.hidden = ring.length > 0;
@@ -127,7 +130,7 @@ export function createFeed({ rows, shell = null, router, onStats = () => {}, onS
   }
 
   function writeFresh() {
-    const waiting = held.size ? ring.added - addedWhenHeld : 0;
+    const waiting = held.size ? ring.added - addedWhenWritten : 0;
     fresh.hidden = waiting === 0;
     if (waiting) setText(fresh, `${count(waiting)} new`);
   }

@@ -2,7 +2,7 @@
 
 import { h, setText } from "../dom.js";
 import { DASH, count, exact, lag, percent, rate, shares } from "../format.js";
-import { byOrder, chip, colourClass, segment } from "../segments.js";
+import { byOrder, chip, colourClass, knownSlugs, segment } from "../segments.js";
 
 const MINUTE = 60;
 
@@ -40,13 +40,14 @@ export function createStatsTiles() {
   function rebuild(slugs) {
     pieces.clear();
     for (const slug of slugs) {
-      const text = h("span", { class: "tabular muted" });
+      const text = h("span", { class: "tabular muted minute-share" }, DASH);
       pieces.set(slug, { text, piece: h("div", { class: `bar-piece ${colourClass(slug)}`, title: segment(slug).name }, h("span", { class: "bar-fill" })) });
     }
     bar.replaceChildren(...slugs.map((slug) => pieces.get(slug).piece));
     legend.replaceChildren(...slugs.map((slug) => h("li", { "data-segment": slug }, chip(slug), pieces.get(slug).text)));
   }
 
+  rebuild(knownSlugs().sort(byOrder));
   return {
     root,
     show(frame) {

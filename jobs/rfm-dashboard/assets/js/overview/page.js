@@ -44,7 +44,7 @@ export function createOverviewPage({ router, session, shell }) {
     const { snapshot, vs, segment, table } = route.values;
     const tables = (table ?? "").split(",");
     shares.panel.setTable(tables.includes("share"));
-    scatter.panel.setTable(tables.includes("scatter"));
+    scatter.setTable(tables.includes("scatter"));
     cards.select(segment ?? null);
     scatter.show(route.values);
     const key = `${snapshot ?? ""} ${vs ?? ""}`;

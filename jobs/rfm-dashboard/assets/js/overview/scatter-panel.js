@@ -39,6 +39,7 @@ export function createScatterPanel({ router, onTable }) {
   let chosen = null;
   let snapshot = null;
   let saying = null;
+  let tableShown = false;
 
   function axisChoice(which) {
     return h("select", { on: { change: (event) => chooseAxis(which, event.target.value) } }, Object.entries(AXES).map(([value, name]) => h("option", { value }, name)));
@@ -87,7 +88,8 @@ export function createScatterPanel({ router, onTable }) {
     panel.setCaption(caption(shownCount));
     replace(legend, data.segments.map((slug) => h("li", {}, chip(slug))));
     showChoice();
-    panel.ready(null, table(visible, shownCount));
+    // Five hundred rows are made only for those who look at them.
+    panel.ready(null, tableShown ? table(visible, shownCount) : []);
   }
 
   function caption(shownCount) {
@@ -171,6 +173,12 @@ export function createScatterPanel({ router, onTable }) {
 
   return {
     root: panel.root, panel, load, clear,
+    setTable(shown) {
+      panel.setTable(shown);
+      if (shown === tableShown) return;
+      tableShown = shown;
+      if (shown) render();
+    },
     loading: panel.loading,
     /** The address's choice; redraws only if it differs. */
     show({ x = DEFAULTS.x, y = DEFAULTS.y, scale: wanted, segment: slug = null }) {

@@ -2,7 +2,7 @@
 // of pixels, walked by arrow keys, and brushed with the mouse. It knows nothing of customers: points are numbers 0..n.
 
 import { colourOf, h } from "../dom.js";
-import { count } from "../format.js";
+import { count, exact } from "../format.js";
 import { colourProperty, segment, traceMarker } from "../segments.js";
 import { themeEvents } from "../theme.js";
 import { buildPointIndex } from "./point-index.js";
@@ -59,11 +59,11 @@ export function createScatterPlot({ onHover, onPick, onBrush, onWalk }) {
     const line = colourOf("--hairline");
     const scale = (values) => ({ time: false, auto: false, distr: log ? 3 : 1, range: range(values.map(at), log) });
     const axis = (name, side) => ({
-      label: name, stroke: ink, labelFont: "12px system-ui, sans-serif", font: "12px system-ui, sans-serif", labelSize: 20, size: side === "y" ? 54 : 34,
+      label: name, stroke: ink, labelFont: "12px system-ui, sans-serif", font: "12px system-ui, sans-serif", labelSize: 20, size: side === "y" ? 60 : 34,
       grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 4 }, gap: 4,
       ...(log ? { splits: (u, _axis, low, high) => logSplits(low, high, side === "x" ? u.bbox.width : u.bbox.height) } : {}),
       filter: (_, splits) => splits,
-      values: (_, splits) => splits.map((value) => (value === null ? "" : count(value))),
+      values: (_, splits) => splits.map((value) => (value === null ? "" : value < 1 ? String(value) : value < 1e6 ? exact(value) : count(value))),
     });
     plot = new uPlot({
       mode: 2, ...size(), legend: { show: false }, cursor: { show: false }, padding: [10, 12, 0, 0],
