@@ -63,7 +63,10 @@ class AddStep(Case):
         config = ["--config", f"{current}/config/emr.toml"]
         for words, expected in [
             (["streaming", "--", "--until-caught-up"], [f"{current}/bin/rfm-streaming", *config, "--until-caught-up"]),
-            (["compact"], [f"{current}/bin/rfm-streaming", *config, "compact"]),
+            (["compact", "--", "--dry-run", "--set", "a=b"],
+             [f"{current}/bin/rfm-streaming", *config, "--set", "a=b", "compact", "--dry-run"]),
+            (["compact", "--master", "yarn"],
+             [f"{current}/emr/submit", "streaming", "--master", "yarn", "--deploy-mode", "cluster", "--", *config, "compact"]),
             (["producer", "--config", "/tmp/p.toml", "--", "--count", "9"],
              [f"{current}/bin/order-producer", "--config", "/tmp/p.toml", "--count", "9"]),
             (["command", "--", "hive", "-e", "select 1 from `a\\b`\n\tx"], ["hive", "-e", "select 1 from `a\\b`\n\tx"]),
