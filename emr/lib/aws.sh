@@ -4,6 +4,11 @@
 # is needed where the scripts run.
 # shellcheck shell=bash disable=SC2034
 
+if [[ ${BASH_VERSINFO[0]} -lt 4 || (${BASH_VERSINFO[0]} -eq 4 && ${BASH_VERSINFO[1]} -lt 4) ]]; then
+    echo "${script:?}: this is bash $BASH_VERSION; it needs 4.4 or newer" >&2
+    exit 1
+fi
+
 readonly DONE=0 FAILED=1 BAD_USAGE=2 RETRY_LATER=3
 
 say() { printf '%s: %s\n' "${script:?}" "$*" >&2; }
