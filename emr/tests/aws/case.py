@@ -55,7 +55,7 @@ class Case(unittest.TestCase):
         path = self.folder / name
         with tarfile.open(path, "w:gz") as tar:
             entry = tarfile.TarInfo("bin/rfm-batch")
-            entry.size = len(content)
+            entry.size, entry.mode = len(content), 0o755
             tar.addfile(entry, io.BytesIO(content))
         return path, sha256(path)
 

@@ -1,5 +1,8 @@
 """upload-release: what is put on S3, and what never is."""
 
+import json
+import shlex
+
 from case import BOOTSTRAP, BUCKET, Case, sha256
 
 
@@ -32,6 +35,25 @@ class UploadRelease(Case):
         printed = self.run_script("upload-release", f"s3://{BUCKET}/r", intel, graviton)
         self.assertEqual(printed, f"--release s3://{BUCKET}/r/rfm-suite-1-{{arch}}.tar.gz "
                                   f"--sha256 x86_64={intel_sum} --sha256 aarch64={graviton_sum}\n")
+
+    def test_a_node_installs_what_was_uploaded(self):
+        """From the archive to the program, through create-cluster's own arguments for the bootstrap action."""
+        s3 = self.bucket()
+        path, checksum = self.archive(content=b"#!/bin/sh\necho rfm-batch 1\n")
+        printed = self.run_script("upload-release", f"s3://{BUCKET}/r", path)
+        call = shlex.split(self.run_script("create-cluster", "--name", "x", *printed.split(), "--log-uri", f"s3://{BUCKET}/l",
+                                           "--subnet", "subnet-01", "--dry-run"))
+        action = json.loads(call[call.index("--bootstrap-actions") + 1])[0]
+        script = self.folder / "installer"
+        script.write_bytes(s3.get_object(Bucket=BUCKET, Key=action["Path"].removeprefix(f"s3://{BUCKET}/"))["Body"].read())
+        script.chmod(0o755)
+        place = ["--prefix", self.folder / "opt", "--no-link"]
+        self.run_script(script, *action["Args"], *place, says=f"installed release {checksum[:12]}")
+        self.assertTrue((self.folder / "opt" / "current" / "bin" / "rfm-batch").is_file())
+        # The same once more changes nothing, and another archive behind the same address is refused.
+        self.run_script(script, *action["Args"], *place, says="already installed")
+        s3.put_object(Bucket=BUCKET, Key=f"r/{path.name}", Body=b"another")
+        self.run_script(script, *action["Args"], "--prefix", self.folder / "new", "--no-link", code=1, says="is not the one asked for")
 
     def test_what_is_wrong_is_said(self):
         path, _ = self.archive()
