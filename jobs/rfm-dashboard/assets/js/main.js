@@ -5,6 +5,7 @@ import { session, sessionEvents } from "./api.js";
 import { createCustomerPage } from "./customer/page.js";
 import { h, replace } from "./dom.js";
 import { helpDialog, startKeyboard } from "./keyboard.js";
+import { OrderStream } from "./live/order-stream.js";
 import { createLivePage } from "./live/page.js";
 import { createOverviewPage } from "./overview/page.js";
 import { customerAddress, startRouter } from "./router.js";
@@ -80,6 +81,7 @@ function askForSignIn() {
 
 function begin(answer) {
   sessionNow = answer;
+  OrderStream.configured = answer.live?.state !== "not_configured";
   signedIn = true;
   document.querySelector("[data-alert]").textContent = "";
   replace(main);

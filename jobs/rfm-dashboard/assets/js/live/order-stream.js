@@ -33,6 +33,9 @@ export class OrderStream extends EventTarget {
   #pageShow = (event) => event.persisted && this.#connect();
   state = { kind: "connecting" };
 
+  /** Whether the server has a feed at all; without one there is nothing to connect to. */
+  static configured = true;
+
   /** `filter`: {segment?, customer?, rate?}. A second call follows another filter, from the newest orders on. */
   open(filter = {}) {
     this.#filter = filter;
@@ -66,6 +69,10 @@ export class OrderStream extends EventTarget {
   #connect() {
     this.#disconnect();
     if (this.#closed) return;
+    if (!OrderStream.configured) {
+      this.#setState({ kind: "off" });
+      return;
+    }
     this.#sleeping = false;
     this.#lastFrameAt = performance.now();
     const query = new URLSearchParams();

@@ -8,6 +8,7 @@ import { h } from "../dom.js";
 import { day } from "../format.js";
 import { createLiveStrip } from "../live/strip.js";
 import { byOrder } from "../segments.js";
+import { watchSnapshots } from "../snapshot-watch.js";
 import { createAverages } from "./averages.js";
 import { createCards } from "./cards.js";
 import { createGlossary } from "./glossary.js";
@@ -38,6 +39,9 @@ export function createOverviewPage({ router, session, shell }) {
 
   let loading = new AbortController();
   let shownKey = null;
+  // The run of the newest snapshot that this page knows of.
+  let newestRun = null;
+  const watch = watchSnapshots({ known: () => newestRun, onPublished: published });
 
   /** Loads what the address asks for, if it is not what is shown. */
   async function update(route, { force = false } = {}) {
@@ -63,6 +67,7 @@ export function createOverviewPage({ router, session, shell }) {
     if (list.error) return listFailed(list.error, signal);
     const snapshots = rowsOf(list.value.data);
     const current = snapshots.find((row) => row.is_current) ?? snapshots[0];
+    newestRun = current.run_id;
     const chosen = wanted ? snapshots.find((row) => row.snapshot_date === wanted) : current;
     if (!chosen) return unknownSnapshot(wanted);
     const older = snapshots.filter((row) => row.snapshot_date < chosen.snapshot_date);
@@ -118,7 +123,9 @@ export function createOverviewPage({ router, session, shell }) {
   }
 
   /** A snapshot came out while we look. The newest follows by itself; a chosen older one stays. */
-  function published({ snapshot_date: date }) {
+  function published({ snapshot_date: date, run_id: run }) {
+    if (run === newestRun) return;
+    newestRun = run;
     announce(`A new snapshot of ${day(date)} is published.`);
     if (!router.current().values.snapshot) {
       update(router.current(), { force: true });
@@ -144,6 +151,7 @@ export function createOverviewPage({ router, session, shell }) {
     },
     destroy() {
       loading.abort();
+      watch.destroy();
       bar.destroy();
       strip.destroy();
       scatter.destroy();

@@ -9,6 +9,7 @@ import { createOrderRing } from "../live/order-ring.js";
 import { createOrderTable } from "../live/order-table.js";
 import { createRateChart } from "../live/rate-chart.js";
 import { byOrder, chip, colourClass } from "../segments.js";
+import { watchSnapshots } from "../snapshot-watch.js";
 
 const ROWS = 12;
 const WRITE_EVERY_MS = 1000;
@@ -36,6 +37,8 @@ export function createWallPage({ router, session }) {
   const stream = new OrderStream();
   let asOf = null;
   let date = null;
+  let shownRun = null;
+  const watch = watchSnapshots({ known: () => shownRun, onPublished: load });
   let failure = null;
   let state = stream.state;
   let retry = null;
@@ -74,6 +77,7 @@ export function createWallPage({ router, session }) {
   function show(answer) {
     asOf = answer.as_of;
     date = answer.snapshot_date;
+    shownRun = answer.run_id;
     const segments = rowsOf(answer.data.segments).sort((a, b) => byOrder(a.segment, b.segment));
     const customerShares = shares(segments.map((row) => row.customers));
     const revenueShares = shares(segments.map((row) => Number(row.revenue)));
@@ -113,6 +117,7 @@ export function createWallPage({ router, session }) {
     destroy() {
       loading.abort();
       stream.close();
+      watch.destroy();
       clearTimeout(retry);
       clearInterval(writing);
       clearInterval(shifting);
