@@ -20,7 +20,7 @@ use order_generator::{GeneratorError, LiveConfig, LiveOrders};
 use order_model::DateFormat;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::producer::ThreadedProducer;
-use service_kit::signals;
+use service_kit::{Stop, signals};
 
 use deliveries::Deliveries;
 pub(crate) use faults::Fault;
@@ -38,6 +38,9 @@ pub(crate) use topic::CreateTopic;
 
 /// How long the messages under way may take when the job is asked to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the client may take to get its producer id before the first message is made all the same.
+const READY_TIMEOUT: Duration = Duration::from_secs(3);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// What the client may hold until the brokers take it.
 const QUEUE_MESSAGES: &str = "200000";
 const QUEUE_KILOBYTES: &str = "131072";
@@ -120,6 +123,8 @@ pub(crate) fn run(plan: &Plan, kafka: &KafkaSettings, telling: Telling) -> Resul
         .preset("partitioner", "murmur2_random")
         .preset("queue.buffering.max.messages", QUEUE_MESSAGES)
         .preset("queue.buffering.max.kbytes", QUEUE_KILOBYTES)
+        // They tell when the client is ready.
+        .preset("statistics.interval.ms", "100")
         .build()
         .map_err(topic::as_exit)?;
     let found = topic::find(&connection, &plan.topic, plan.create_topic)?;
@@ -132,10 +137,12 @@ pub(crate) fn run(plan: &Plan, kafka: &KafkaSettings, telling: Telling) -> Resul
         "sending"
     );
 
-    let started = Instant::now();
-    let (deliveries, announcements) = Deliveries::new(connection.context(), started);
+    let counting = Instant::now();
+    let (deliveries, announcements) = Deliveries::new(connection.context(), counting);
     let producer = ThreadedProducer::from_config_and_context(&config, deliveries.clone())
         .context("cannot make a Kafka producer")?;
+    wait_until_ready(&deliveries, &stop);
+    let started = Instant::now();
     let (pace, speed_up, rate) = match plan.speed {
         Speed::Most => (Pace::WhenDue, None, Some(f64::INFINITY)),
         Speed::Rate(rate) => (Pace::Even(Pacer::new(rate)), None, Some(rate)),
@@ -154,6 +161,7 @@ pub(crate) fn run(plan: &Plan, kafka: &KafkaSettings, telling: Telling) -> Resul
         screen,
         stop,
         started,
+        counting_for: started.duration_since(counting),
     };
     let sent = sender.run();
     // Whatever ended it: what was handed over is brought home first.
@@ -168,6 +176,20 @@ pub(crate) fn run(plan: &Plan, kafka: &KafkaSettings, telling: Telling) -> Resul
     sender.verdict()?;
     sent?;
     Ok(told?)
+}
+
+/// Waits until the client may send: an idempotent producer asks for its id when it connects, and again after half a
+/// second. Orders that were made meanwhile would come late.
+fn wait_until_ready(deliveries: &Deliveries, stop: &Stop) {
+    let end = Instant::now() + READY_TIMEOUT;
+    let is_ready = || {
+        let statistics = deliveries.hooks().statistics();
+        statistics
+            .is_some_and(|of| of.eos.as_ref().is_some_and(|eos| eos.idemp_state == "Assigned"))
+    };
+    while !is_ready() && !stop.is_set() && Instant::now() < end {
+        stop.wait_timeout(LOOK_AGAIN);
+    }
 }
 
 fn millis(duration: Duration) -> String {

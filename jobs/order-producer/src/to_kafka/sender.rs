@@ -49,7 +49,9 @@ pub(super) struct Sender<'a> {
     pub(super) limit: Limit,
     pub(super) screen: Screen,
     pub(super) stop: Stop,
+    /// When the first message was due, and how long the deliveries had been counting then.
     pub(super) started: Instant,
+    pub(super) counting_for: Duration,
 }
 
 impl Sender<'_> {
@@ -85,7 +87,7 @@ impl Sender<'_> {
             allowed = allowed.saturating_sub(1);
             until_tick -= 1;
             if let Some(kind) = self.messages.make() {
-                self.send(kind, now)?;
+                self.send(kind, self.counting_for + now)?;
             }
         }
         Ok(())
