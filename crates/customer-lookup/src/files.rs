@@ -1,0 +1,248 @@
+//! The files of a partition, ready to be asked for a customer.
+//!
+//! The tables are sorted by customer and have small pages and a page index, so a customer is in one page of one row group
+//! of one file. Opening a file and reading its footer is what takes long; it is done once here. Nothing relies on the
+//! order, though: an unsorted file costs more pages and gives the same answer.
+
+use std::io::{self, BufReader, Read};
+use std::sync::Arc;
+
+use arrow::array::{BooleanArray, Int64Array, Scalar};
+use arrow::compute::kernels::cmp::eq;
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+    RowFilter, RowSelection, RowSelector,
+};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
+use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::statistics::Statistics;
+use store::{Location, ReadAt, StoreError, StoreErrorKind};
+use warehouse::read::{CUSTOMER_ID, ReadError};
+
+/// The open files of one partition of a table by customer.
+#[derive(Debug)]
+pub struct CustomerFiles {
+    files: Vec<OpenFile>,
+}
+
+#[derive(Debug)]
+struct OpenFile {
+    path: Location,
+    source: Source,
+    metadata: ArrowReaderMetadata,
+    key: usize,
+    /// Smallest and largest customer of each row group, where the footer says them.
+    row_groups: Vec<Option<(i64, i64)>>,
+}
+
+impl CustomerFiles {
+    /// Opens `files`, those of one partition ([`warehouse::catalog::Catalog::data_files`]); `schema` is the table's.
+    ///
+    /// # Errors
+    /// [`ReadError::Gone`], which is worth a retry from the catalog on, [`ReadError::Store`], [`ReadError::Parquet`], and
+    /// [`ReadError::NoKey`] for a table that is not by customer.
+    pub fn open(files: &[Location], schema: &SchemaRef) -> Result<Self, ReadError> {
+        let files = files.iter().map(|path| OpenFile::open(path, schema));
+        Ok(Self { files: files.collect::<Result<_, _>>()? })
+    }
+
+    /// The row of a customer, as a batch of one row with the columns of the table; `None` when there is none.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn find(&self, customer_id: i64) -> Result<Option<RecordBatch>, ReadError> {
+        for file in &self.files {
+            if let Some(row) = file.find(customer_id).map_err(|e| read_error(&file.path, e))? {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Number of customers.
+    pub fn rows(&self) -> u64 {
+        let rows = |file: &OpenFile| file.metadata.metadata().file_metadata().num_rows();
+        self.files.iter().map(|file| u64::try_from(rows(file)).unwrap_or_default()).sum()
+    }
+
+    /// Bytes of memory that footers and indexes take.
+    pub fn memory_bytes(&self) -> usize {
+        let bytes = |file: &OpenFile| {
+            file.metadata.metadata().memory_size()
+                + file.row_groups.capacity() * size_of::<Option<(i64, i64)>>()
+        };
+        self.files.iter().map(bytes).sum()
+    }
+}
+
+impl OpenFile {
+    fn open(path: &Location, schema: &SchemaRef) -> Result<Self, ReadError> {
+        let source = match path.open() {
+            Ok(file) => Source(file),
+            Err(error) if error.kind() == StoreErrorKind::NotFound => {
+                return Err(ReadError::Gone { path: path.clone() });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        // The schema makes INT96 come as microseconds.
+        let options = ArrowReaderOptions::new()
+            .with_schema(schema.clone())
+            .with_page_index_policy(PageIndexPolicy::Optional);
+        let metadata =
+            ArrowReaderMetadata::load(&source, options).map_err(|e| read_error(path, e))?;
+        let key = metadata
+            .parquet_schema()
+            .columns()
+            .iter()
+            .position(|column| column.name() == CUSTOMER_ID)
+            .filter(|_| {
+                schema.field_with_name(CUSTOMER_ID).is_ok_and(|f| f.data_type() == &DataType::Int64)
+            })
+            .ok_or_else(|| ReadError::NoKey { path: path.clone() })?;
+        let groups = 0..metadata.metadata().num_row_groups();
+        let row_groups = groups.map(|group| key_range(metadata.metadata(), group, key)).collect();
+        Ok(Self { path: path.clone(), source, metadata, key, row_groups })
+    }
+
+    fn find(&self, customer_id: i64) -> Result<Option<RecordBatch>, ParquetError> {
+        for (group, range) in self.row_groups.iter().enumerate() {
+            let may_hold = range.is_none_or(|(min, max)| (min..=max).contains(&customer_id));
+            if may_hold && let Some(row) = self.find_in_row_group(group, customer_id)? {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
+    }
+
+    fn find_in_row_group(
+        &self,
+        group: usize,
+        customer_id: i64,
+    ) -> Result<Option<RecordBatch>, ParquetError> {
+        let pages = pages_that_may_hold(self.metadata.metadata(), group, self.key, customer_id);
+        if pages.as_ref().is_some_and(|pages| !pages.selects_any()) {
+            return Ok(None);
+        }
+        // The key column is read first; the other columns then skip to the row that was found.
+        let wanted = Scalar::new(Int64Array::from_value(customer_id, 1));
+        let is_wanted =
+            move |batch: RecordBatch| -> Result<BooleanArray, _> { eq(batch.column(0), &wanted) };
+        let key_only = ProjectionMask::leaves(self.metadata.parquet_schema(), [self.key]);
+        let filter = RowFilter::new(vec![Box::new(ArrowPredicateFn::new(key_only, is_wanted))]);
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(
+            self.source.clone(),
+            self.metadata.clone(),
+        )
+        .with_row_groups(vec![group])
+        .with_row_filter(filter);
+        if let Some(pages) = pages {
+            builder = builder.with_row_selection(pages);
+        }
+        for batch in builder.build()? {
+            let batch = batch.map_err(|e| ParquetError::External(Box::new(e)))?;
+            if batch.num_rows() > 0 {
+                return Ok(Some(batch.slice(0, 1)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Smallest and largest key of a row group; `None` when they are not known.
+fn key_range(metadata: &ParquetMetaData, group: usize, key: usize) -> Option<(i64, i64)> {
+    match metadata.row_group(group).column(key).statistics() {
+        Some(Statistics::Int64(statistics)) => {
+            Some((*statistics.min_opt()?, *statistics.max_opt()?))
+        }
+        _ => None,
+    }
+}
+
+/// The rows of the pages whose smallest and largest key leave room for `customer_id`; `None` when the file has no page
+/// index.
+fn pages_that_may_hold(
+    metadata: &ParquetMetaData,
+    group: usize,
+    key: usize,
+    customer_id: i64,
+) -> Option<RowSelection> {
+    let ColumnIndexMetaData::INT64(index) = metadata.column_index()?.get(group)?.get(key)? else {
+        return None;
+    };
+    let pages = metadata.offset_index()?.get(group)?.get(key)?.page_locations();
+    let rows = metadata.row_group(group).num_rows();
+    let ends = pages.iter().skip(1).map(|page| page.first_row_index).chain([rows]);
+    let selectors =
+        pages.iter().zip(ends).zip(index.min_values_iter().zip(index.max_values_iter()));
+    let selectors = selectors.map(|((page, end), range)| {
+        let n_rows = usize::try_from(end - page.first_row_index).unwrap_or_default();
+        match range {
+            (Some(min), Some(max)) if (*min..=*max).contains(&customer_id) => {
+                RowSelector::select(n_rows)
+            }
+            // A page of nulls alone has no smallest key.
+            _ => RowSelector::skip(n_rows),
+        }
+    });
+    Some(RowSelection::from(selectors.collect::<Vec<_>>()))
+}
+
+/// An open file as the Parquet library wants it.
+#[derive(Clone, Debug)]
+struct Source(Arc<dyn ReadAt>);
+
+/// Reads on from a position.
+struct ReadFrom {
+    file: Arc<dyn ReadAt>,
+    position: u64,
+}
+
+impl Length for Source {
+    fn len(&self) -> u64 {
+        self.0.size()
+    }
+}
+
+impl ChunkReader for Source {
+    type T = BufReader<ReadFrom>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        Ok(BufReader::new(ReadFrom { file: self.0.clone(), position: start }))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        let mut bytes = vec![0; length];
+        self.0.read_exact_at(&mut bytes, start).map_err(|e| e.into_io())?;
+        Ok(bytes.into())
+    }
+}
+
+impl Read for ReadFrom {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let left = self.file.size().saturating_sub(self.position);
+        let length = buf.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        self.file.read_exact_at(&mut buf[..length], self.position).map_err(StoreError::into_io)?;
+        self.position += length as u64;
+        Ok(length)
+    }
+}
+
+fn read_error(path: &Location, error: ParquetError) -> ReadError {
+    let path = path.clone();
+    match error {
+        ParquetError::External(source) => match source.downcast::<io::Error>() {
+            Ok(source) => StoreError::from_io("read", path.to_string(), *source).into(),
+            Err(other) => ReadError::Parquet { path, source: ParquetError::External(other) },
+        },
+        source => ReadError::Parquet { path, source },
+    }
+}
+
+#[cfg(test)]
+mod tests;
