@@ -5,9 +5,11 @@ import { h, setText } from "../dom.js";
 import { count, exact, plural, span } from "../format.js";
 import { OrderStream } from "./order-stream.js";
 import { createOrderRing } from "./order-ring.js";
-import { createOrderTable } from "./order-table.js";
+import { createOrderTable, gapWords } from "./order-table.js";
 
 const WRITE_EVERY_MS = 250;
+// Newer orders push the row of a gap out of sight; the line below the list keeps it for a minute.
+const GAP_NOTED_MS = 60_000;
 
 /**
  * `rows`: how many orders are listed. `shell`: is told the state. `onStats`, `onSnapshot`: frames for others. `onState(old)`: whether
@@ -25,6 +27,7 @@ export function createFeed({ rows, shell = null, router, onStats = () => {}, onS
   let rate = 0;
   let saidKind = "connecting";
   let filtered = false;
+  let lastGap = null;
 
   const pause = h("button", { type: "button", class: "button pause", "aria-pressed": "false", on: { click: togglePause } }, "Pause");
   const badge = h("span", { class: "badge", "data-kind": "connecting" }, h("span", { class: "dot", "data-kind": "connecting", "aria-hidden": "true" }), h("span", { class: "badge-text" }, "connecting"));
@@ -45,7 +48,10 @@ export function createFeed({ rows, shell = null, router, onStats = () => {}, onS
   });
   stream.addEventListener("gap", ({ detail }) => {
     // Before anything was listed nothing can be missing from the list.
-    if (ring.length) ring.addGap(detail);
+    if (ring.length) {
+      ring.addGap(detail);
+      lastGap = { text: gapWords(detail), at: performance.now() };
+    }
     announce(detail.missed === null ? "Some live orders are not shown." : `${exact(detail.missed)} live orders are not shown.`);
     schedule();
   });
@@ -138,6 +144,7 @@ export function createFeed({ rows, shell = null, router, onStats = () => {}, onS
   function writeNote() {
     const shown = Math.min(rows, ring.length);
     const parts = [];
+    if (lastGap && performance.now() - lastGap.at < GAP_NOTED_MS) parts.push(lastGap.text);
     if (sampled > 1) parts.push(`1 in ${exact(sampled)} orders listed, counts are exact`);
     if (shown && !filtered && rate > rows * 4) parts.push(`latest ${exact(shown)} of ${count(rate)}/s`);
     else if (ring.length > rows) parts.push(`latest ${exact(shown)} of ${exact(ring.length)} held`);

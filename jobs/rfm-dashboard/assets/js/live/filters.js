@@ -1,11 +1,11 @@
-// The filters of the live list: a segment, a customer; both in the address.
+// The filters of the live list: a segment or a customer, in the address. A customer is in one segment, so one filter replaces the other.
 
 import { h } from "../dom.js";
 import { knownSlugs, segment } from "../segments.js";
 
 /** `onChange({segment, customer})`, null where there is no filter. */
 export function createFilters({ onChange }) {
-  const slug = h("select", { on: { change: () => onChange({ segment: slug.value || null }) } });
+  const slug = h("select", { on: { change: () => onChange({ segment: slug.value || null, customer: null }) } });
   const customer = h("input", { type: "search", inputmode: "numeric", autocomplete: "off", spellcheck: "false", maxlength: "19", placeholder: "all", size: "10" });
   const refusal = h("span", { class: "small refusal", role: "alert" });
   const form = h("form", { class: "filters", on: { submit } },
@@ -21,7 +21,7 @@ export function createFilters({ onChange }) {
     refusal.textContent = wrong ? "A customer number is a whole number." : "";
     customer.setAttribute("aria-invalid", String(wrong));
     if (wrong || text === last) return;
-    onChange({ customer: text || null });
+    onChange({ customer: text || null, segment: null });
   }
 
   return {

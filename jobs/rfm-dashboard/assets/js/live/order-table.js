@@ -5,6 +5,12 @@ import { dateTime, exact, money, timeOfDay } from "../format.js";
 import { customerAddress } from "../router.js";
 import { colourClass, marker, segment } from "../segments.js";
 
+/** A gap in words. */
+export function gapWords({ missed, reason }) {
+  const many = missed === null || missed === undefined ? "Some orders are" : missed === 1 ? "1 order is" : `${exact(missed)} orders are`;
+  return `${many} not shown here: ${GAPS[reason] ?? reason}`;
+}
+
 const GAPS = { restart: "the server was restarted", too_old: "the connection was away for too long", slow: "this browser could not keep up" };
 
 /** `rows`: how many are shown at most. `onOpen(customerId)`: Enter or click on a row. */
@@ -80,9 +86,7 @@ function writeRow(row, entry) {
   }
   root.className = isGap ? "gap" : entry.is_return ? "return" : "";
   if (isGap) {
-    const { missed, reason } = entry.gap;
-    const many = missed === null || missed === undefined ? "Some orders are" : missed === 1 ? "1 order is" : `${exact(missed)} orders are`;
-    setText(gapText, `${many} not shown here: ${GAPS[reason] ?? reason}`);
+    setText(gapText, gapWords(entry.gap));
     return;
   }
   setText(cells.time, timeOfDay(entry.event_time));

@@ -58,7 +58,8 @@ export function createLivePage({ router, shell }) {
     root,
     focusTarget: () => heading,
     update(route) {
-      const next = { segment: route.values.segment, customer: route.values.customer };
+      const { customer } = route.values;
+      const next = { segment: customer ? undefined : route.values.segment, customer };
       filters.show(next);
       if (filter && filter.segment === next.segment && filter.customer === next.customer) return;
       if (!filter) chart.load(loading.signal);
