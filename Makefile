@@ -13,14 +13,14 @@ KILLS ?= 200
 COMPOSE_CONF := $(HOME)/.cache/rfm-suite/compose-conf
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-batch data run run-cluster show stream stream-cluster soak test check check-scripts fuzz bench bench-streaming clean-data \
+.PHONY: help build build-batch data run run-cluster show stream stream-cluster dashboard soak test test-page test-yarn check check-scripts fuzz bench bench-streaming clean-data \
 	cluster-up cluster-down cluster-status cluster-env cluster-wipe cluster-up-docker cluster-down-docker
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' Makefile
 
 build: ## Build the optimised programs
-	cargo build --release -p rfm-batch -p order-producer -p rfm-streaming
+	cargo build --release -p rfm-batch -p order-producer -p rfm-streaming -p rfm-dashboard
 
 # What `make run` needs, in a fraction of the time: this order-producer has no Kafka in it and only writes CSV.
 build-batch:
@@ -48,8 +48,17 @@ stream: build ## Orders through an embedded Kafka broker into tables, until Ctrl
 stream-cluster: build ## The same through the local cluster's Kafka into its Hive tables [RATE=50]
 	dev/run-stream cluster $(BIN) $(or $(RATE),50)
 
+dashboard: build ## Serve the page of segments and customers on http://127.0.0.1:3034 [ARGS="--topic orders-tagged"]
+	$(BIN)/rfm-dashboard --config $(CONFIG) $(ARGS)
+
 test: ## Run all tests, on a local cluster too [ONLINE_RETAIL_CSV=FILE adds those on the real data]
 	dev/with-cluster dev/with-python cargo test --workspace $(if $(ONLINE_RETAIL_CSV),--features rfm-batch/real-data)
+
+test-page: ## Test the dashboard's page in Chromium; needs node 20 and npm
+	jobs/rfm-dashboard/browser-tests/run
+
+test-yarn: ## Test emr/submit on a YARN of its own
+	emr/tests/yarn
 
 soak: ## Kill the stream KILLS=200 times at random moments, and count every order [RFM_SOAK_SEED=N repeats one]
 	RFM_SOAK_KILLS=$(KILLS) dev/with-cluster cargo test -p rfm-streaming --test integration soak -- --nocapture
