@@ -42,7 +42,8 @@ export function createCustomerPage({ router, session, shell }) {
     if (answer.aborted) return;
     if (answer.error) showError(answer.error, id, route);
     else showCustomer(answer.value, route);
-    if (kind !== "start") heading.focus({ preventScroll: true });
+    // Whoever has begun to type the next number meanwhile goes on.
+    if (kind !== "start" && !document.activeElement?.matches("input, select, textarea")) heading.focus({ preventScroll: true });
   }
 
   function ask() {
