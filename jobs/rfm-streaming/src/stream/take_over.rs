@@ -26,6 +26,8 @@ const PAUSES: [Duration; 4] = [
 ];
 /// Without an error for this time, and that of two batches, an error is a new one.
 const CALM: Duration = Duration::from_secs(30);
+/// How long the answer that nobody needs is waited for.
+const BEGIN_NOW: Duration = Duration::from_secs(1);
 /// How long the group has to tell an instance that was taken over that its Kafka partitions are somebody else's now,
 /// before it takes them back.
 const ASK_GROUP: Duration = Duration::from_secs(2);
@@ -124,7 +126,19 @@ impl Stream<'_> {
         }
         self.seek(&seek)?;
         self.consumer.resume(&seek)?;
+        self.begin_now(&seek);
         Ok(())
+    }
+
+    /// librdkafka's thread of a broker looks once a second whether it has something to fetch, unless something wakes it. A
+    /// question does; the answer is not needed.
+    fn begin_now(&self, partitions: &TopicPartitionList) {
+        let mut question = partitions.clone();
+        if question.set_all_offsets(Offset::End).is_ok()
+            && let Err(error) = self.consumer.offsets_for_times(question, BEGIN_NOW)
+        {
+            tracing::debug!(%error, "reading begins within a second");
+        }
     }
 
     /// A Kafka partition that was assigned a moment ago may not be ready for it.
