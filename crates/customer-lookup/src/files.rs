@@ -4,26 +4,21 @@
 //! of one file. Opening a file and reading its footer is what takes long; it is done once here. Nothing relies on the
 //! order, though: an unsorted file costs more pages and gives the same answer.
 
-use std::io::{self, BufReader, Read};
-use std::sync::Arc;
-
 use arrow::array::{BooleanArray, Int64Array, Scalar};
 use arrow::compute::kernels::cmp::eq;
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-    RowFilter, RowSelection, RowSelector,
+    ArrowPredicateFn, ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowFilter,
+    RowSelection, RowSelector,
 };
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
-use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
-use store::{Location, ReadAt, StoreError, StoreErrorKind};
-use warehouse::read::{CUSTOMER_ID, ReadError};
+use store::Location;
+use warehouse::read::{self, CUSTOMER_ID, ParquetSource, ReadError, read_error};
 
 /// The open files of one partition of a table by customer.
 #[derive(Debug)]
@@ -34,7 +29,7 @@ pub struct CustomerFiles {
 #[derive(Debug)]
 struct OpenFile {
     path: Location,
-    source: Source,
+    source: ParquetSource,
     metadata: ArrowReaderMetadata,
     key: usize,
     /// Smallest and largest customer of each row group, where the footer says them.
@@ -83,19 +78,8 @@ impl CustomerFiles {
 
 impl OpenFile {
     fn open(path: &Location, schema: &SchemaRef) -> Result<Self, ReadError> {
-        let source = match path.open() {
-            Ok(file) => Source(file),
-            Err(error) if error.kind() == StoreErrorKind::NotFound => {
-                return Err(ReadError::Gone { path: path.clone() });
-            }
-            Err(error) => return Err(error.into()),
-        };
-        // The schema makes INT96 come as microseconds.
-        let options = ArrowReaderOptions::new()
-            .with_schema(schema.clone())
-            .with_page_index_policy(PageIndexPolicy::Optional);
-        let metadata =
-            ArrowReaderMetadata::load(&source, options).map_err(|e| read_error(path, e))?;
+        let source = read::open(path)?;
+        let metadata = read::metadata(path, &source, schema, PageIndexPolicy::Optional)?;
         let key = metadata
             .parquet_schema()
             .columns()
@@ -191,57 +175,6 @@ fn pages_that_may_hold(
         }
     });
     Some(RowSelection::from(selectors.collect::<Vec<_>>()))
-}
-
-/// An open file as the Parquet library wants it.
-#[derive(Clone, Debug)]
-struct Source(Arc<dyn ReadAt>);
-
-/// Reads on from a position.
-struct ReadFrom {
-    file: Arc<dyn ReadAt>,
-    position: u64,
-}
-
-impl Length for Source {
-    fn len(&self) -> u64 {
-        self.0.size()
-    }
-}
-
-impl ChunkReader for Source {
-    type T = BufReader<ReadFrom>;
-
-    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        Ok(BufReader::new(ReadFrom { file: self.0.clone(), position: start }))
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
-        let mut bytes = vec![0; length];
-        self.0.read_exact_at(&mut bytes, start).map_err(|e| e.into_io())?;
-        Ok(bytes.into())
-    }
-}
-
-impl Read for ReadFrom {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let left = self.file.size().saturating_sub(self.position);
-        let length = buf.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        self.file.read_exact_at(&mut buf[..length], self.position).map_err(StoreError::into_io)?;
-        self.position += length as u64;
-        Ok(length)
-    }
-}
-
-fn read_error(path: &Location, error: ParquetError) -> ReadError {
-    let path = path.clone();
-    match error {
-        ParquetError::External(source) => match source.downcast::<io::Error>() {
-            Ok(source) => StoreError::from_io("read", path.to_string(), *source).into(),
-            Err(other) => ReadError::Parquet { path, source: ParquetError::External(other) },
-        },
-        source => ReadError::Parquet { path, source },
-    }
 }
 
 #[cfg(test)]

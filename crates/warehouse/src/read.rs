@@ -198,7 +198,11 @@ fn batch_rows(metadata: &ArrowReaderMetadata) -> usize {
     usize::try_from(rows).unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS)
 }
 
-fn open(path: &Location) -> Result<ParquetSource, ReadError> {
+/// Opens a data file.
+///
+/// # Errors
+/// [`ReadError::Gone`] when it is not there any more, [`ReadError::Store`].
+pub fn open(path: &Location) -> Result<ParquetSource, ReadError> {
     match path.open() {
         Ok(file) => Ok(ParquetSource(file)),
         Err(error) if error.kind() == StoreErrorKind::NotFound => {
@@ -209,11 +213,12 @@ fn open(path: &Location) -> Result<ParquetSource, ReadError> {
 }
 
 /// An open file as the Parquet library wants it.
-#[derive(Clone)]
-struct ParquetSource(Arc<dyn ReadAt>);
+#[derive(Clone, Debug)]
+pub struct ParquetSource(Arc<dyn ReadAt>);
 
-/// Reads on from a position.
-struct ReadFrom {
+/// Reads on from a position of an open file.
+#[derive(Debug)]
+pub struct ReadFrom {
     file: Arc<dyn ReadAt>,
     position: u64,
 }
@@ -250,7 +255,10 @@ impl Read for ReadFrom {
 
 /// The footer, with the schema the caller expects. Without it, INT96 would be read as nanoseconds, which overflow
 /// before 1677 and after 2262.
-fn metadata(
+///
+/// # Errors
+/// As [`read_error`] tells them.
+pub fn metadata(
     path: &Location,
     file: &ParquetSource,
     schema: &SchemaRef,
@@ -261,7 +269,8 @@ fn metadata(
     ArrowReaderMetadata::load(file, options).map_err(|e| read_error(path, e))
 }
 
-fn read_error(path: &Location, error: ParquetError) -> ReadError {
+/// What the Parquet library says of a file, or the store below it.
+pub fn read_error(path: &Location, error: ParquetError) -> ReadError {
     let path = path.clone();
     match error {
         ParquetError::External(source) => match source.downcast::<io::Error>() {
