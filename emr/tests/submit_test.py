@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True
 EMR = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(EMR / "lib"))
 
-from rfm_submit import apps, cli, hadoop, job, launcher, logs, service, staging, task  # noqa: E402
+from rfm_submit import apps, cli, hadoop, job, launcher, logs, page, service, staging, task  # noqa: E402
 from rfm_submit.failure import Failure  # noqa: E402
 
 
@@ -79,7 +79,7 @@ class WhatTheUserTypes(Scratch):
         for words in [
             ("batch", "--name", "My Job"), ("batch", "--name", ""+"x" * 64), ("batch", "--env", "X"), ("batch", "--env", "1X=2"),
             ("batch", "--conf", "batch.k"), ("batch", "--files", missing), ("batch", "--instances", "2"),
-            ("batch", "--memory", "lots"), ("batch", "--program", missing),
+            ("dashboard", "--instances", "2"), ("batch", "--memory", "lots"), ("batch", "--program", missing),
             ("streaming", "--instances", "2", "--", "--until-caught-up"),
         ]:
             with self.assertRaises(Failure, msg=words) as raised:
@@ -101,6 +101,23 @@ class WhatTheUserTypes(Scratch):
         for ending in ["--until-caught-up", "--max-messages=5", "status", "compact"]:
             self.assertFalse(self.job("streaming", "--", ending).is_service, ending)
         self.assertFalse(self.job("producer").is_service)
+        self.assertTrue(self.job("dashboard").is_service)
+        self.assertFalse(self.job("dashboard", "--", "--version").is_service)
+
+    def test_a_page_is_served_where_somebody_reaches_it(self):
+        def settings(listen, rest=""):
+            return f'[warehouse]\npath = "w"\n\n[dashboard]\nlisten = "{listen}"\n{rest}\n[kafka]\nlisten = "9.9.9.9:1"\n'
+
+        self.assertEqual(page.reachable(settings("0.0.0.0:3034")), ("http", 3034))
+        self.assertEqual(page.reachable(settings("[::]:443", 'tls_certificate = "a.pem"\n')), ("https", 443))
+        for listen in ["127.0.0.1:3034", "[::1]:3034", "0.0.0.0:0"]:
+            with self.assertRaises(Failure, msg=listen) as raised:
+                page.reachable(settings(listen))
+            self.assertEqual(raised.exception.code, 2)
+        with self.assertRaises(Failure):
+            page.reachable("")
+        self.assertEqual(page.address(("https", 443), [{"hostname": None}, {"bare_host": "node-3"}]), "https://node-3:443/")
+        self.assertIsNone(page.address(("http", 3034), [{}]))
 
     def test_the_configuration_file_is_taken_along(self):
         path = self.write("shop.toml", "")

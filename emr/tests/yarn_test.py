@@ -3,12 +3,14 @@
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import unittest
+import urllib.request
 
 sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -21,18 +23,18 @@ RUN = f"t{os.getpid()}"
 HOME = f"/user/{os.environ.get('USER') or os.popen('id -un').read().strip()}"
 
 
-def run(*command, timeout=240):
+def run(*command, timeout=240, env=None):
     """A command with its exit code, output and messages; they are printed when a test fails."""
     started = time.monotonic()
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, encoding="utf-8", timeout=timeout)
+                          stderr=subprocess.PIPE, encoding="utf-8", timeout=timeout, env={**os.environ, **(env or {})})
     print(f"$ {' '.join(map(str, command))}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
           f"-> {done.returncode} after {time.monotonic() - started:.1f} s", flush=True)
     return done
 
 
-def submit(*words, timeout=240):
-    return run(SUBMIT, *words, timeout=timeout)
+def submit(*words, **options):
+    return run(SUBMIT, *words, **options)
 
 
 def hdfs(*words):
@@ -147,6 +149,38 @@ class OnYarn(unittest.TestCase):
         # After the end as well.
         until(lambda: topic in (lambda shown: shown.stdout + shown.stderr)(submit("logs", app)))
         self.expect(submit("status", "no-such-job"), 2, "no-such-job")
+
+    def test_the_dashboard_serves_its_page_from_a_container(self):
+        name, warehouse = f"{RUN}-page", f"/{RUN}/page"
+        database = f"{RUN}_page"
+        place = ["--config", CONFIG, "--warehouse", warehouse, "--set", f"warehouse.database={database}"]
+        self.expect(run(BIN / "rfm-batch", *place, "--input", f"/{RUN}/orders.csv"), 0, "High Value VIP")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        # Where nobody would reach it, or everybody: refused before YARN is asked.
+        self.expect(submit("dashboard", "--name", name, "--", *place), 2, "127.0.0.1", "--listen")
+        words = ["dashboard", "--name", name, "--memory", "384m", "--detach"]
+        listen = ["--", *place, "--listen", f"0.0.0.0:{port}"]
+        self.expect(submit(*words, *listen), 2, "sign-in")
+        done = submit(*words, "--env", "RFM_DASHBOARD__TOKEN=of-no-worth-outside-this-test", *listen)
+        self.addCleanup(lambda: name in run("yarn", "application", "-list").stdout and submit("kill", name, "--grace", "0"))
+        self.expect(done, 0, "the page: http://", f":{port}/")
+
+        def served():
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/api/segments", headers={
+                "Authorization": "Bearer of-no-worth-outside-this-test"})
+            try:
+                with urllib.request.urlopen(request, timeout=5) as answer:
+                    return answer.read().decode()
+            except OSError as error:
+                print(error)
+                return None
+
+        self.assertIn("High Value VIP", until(served))
+        self.expect(submit("scale", name, "2"), 2, "no stream")
+        self.expect(submit("kill", name), 0)
+        self.expect_nothing_left(name, "rfm-dashboard")
 
     def test_a_stream_scaled_under_load_has_every_order_once(self):
         name, topic, warehouse = f"{RUN}-stream", f"{RUN}-orders", f"/{RUN}/stream"

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from . import apps, hadoop, logs, service, task
+from . import apps, hadoop, logs, page, service, task
 from .failure import BAD_USAGE, DONE, Failure, say, usage
 from .job import Job
 
@@ -15,6 +15,7 @@ examples:
   submit batch --master yarn --deploy-mode client -- --config config/emr.toml
   submit streaming --master yarn --instances 3 -- --config config/emr.toml --brokers HOST:9098
   submit producer --master yarn --detach -- --config config/emr.toml --count 1000000
+  submit dashboard --files shop.toml -- --config shop.toml --listen 0.0.0.0:3034
   submit status                       # what runs
   submit logs rfm-streaming --follow
   submit scale rfm-streaming 5
@@ -27,6 +28,7 @@ JOB_HELP = {
     "batch": "segment the customers of the order files (rfm-batch)",
     "streaming": "tag orders as they come (rfm-streaming)",
     "producer": "make up orders (order-producer)",
+    "dashboard": "serve the page of segments, orders and customers (rfm-dashboard)",
 }
 
 
@@ -61,7 +63,7 @@ def add_job(command):
                          help="cluster: in YARN's containers; client: on this node, with the cluster's data [%(default)s]")
     command.add_argument("--queue", default="default", help="YARN's queue [%(default)s]")
     command.add_argument("--name", help="name of the job on YARN [the program's]")
-    command.add_argument("--memory", metavar="SIZE", help="of a container, as 2048m or 2g [batch 2g, streaming 1g, producer 512m]")
+    command.add_argument("--memory", metavar="SIZE", help="of a container, as 2048m or 2g [batch 2g, streaming 1g, dashboard 768m, producer 512m]")
     command.add_argument("--cores", type=natural, metavar="N", help="of a container [batch 2, else 1]")
     command.add_argument("--instances", type=natural, metavar="N", help="containers of a stream [1]")
     command.add_argument("--files", action="append", default=[], metavar="PATH[#NAME],...",
@@ -100,7 +102,9 @@ def submit(options, arguments):
     job = Job(options.command, options, arguments)
     if options.master == "local" or options.deploy_mode == "client":
         run_here(job, options)
-    check_settings(job)
+    settings = check_settings(job)
+    if job.is_service and job.kind == "dashboard":
+        job.listen = page.reachable(settings)
     wait = options.wait if options.wait is not None else not job.is_service
     if job.is_service:
         return service.run(job, wait)
@@ -128,14 +132,17 @@ def run_here(job, options):
 
 
 def check_settings(job):
-    """Has the program look at its settings here, so that a misspelt one needs no container."""
+    """Has the program look at its settings here, so that a misspelt one needs no container; gives them as it prints them."""
     import subprocess
 
+    # Settings in this shell's variables do not travel.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("RFM_")}
     done = subprocess.run([job.binary, *job.arguments, "--print-config"], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
-                          env={**os.environ, **job.sized_env(in_container=True)})
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
+                          env={**env, **job.sized_env(in_container=True)})
     if done.returncode == BAD_USAGE:
         raise usage(done.stderr.strip() or "the job's settings are wrong")
+    return done.stdout
 
 
 def overview():

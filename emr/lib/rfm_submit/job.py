@@ -8,12 +8,15 @@ import shutil
 from . import hadoop
 from .failure import usage
 
-PROGRAMS = {"batch": "rfm-batch", "streaming": "rfm-streaming", "producer": "order-producer"}
+PROGRAMS = {"batch": "rfm-batch", "streaming": "rfm-streaming", "producer": "order-producer", "dashboard": "rfm-dashboard"}
 # Memory of a container in MiB; the batch job's default budget of 1 GiB is for its aggregation alone.
-MEMORY = {"batch": 2048, "streaming": 1024, "producer": 512}
-CORES = {"batch": 2, "streaming": 1, "producer": 1}
-# A stream with one of these comes to an end by itself.
-ENDING = ("--until-caught-up", "--max-messages", "status", "compact", "--print-config", "--version", "--help")
+MEMORY = {"batch": 2048, "streaming": 1024, "producer": 512, "dashboard": 768}
+CORES = {"batch": 2, "streaming": 1, "producer": 1, "dashboard": 1}
+# What goes on until it is stopped, unless it has one of these arguments.
+ENDING = {
+    "streaming": ("--until-caught-up", "--max-messages", "status", "compact", "--print-config", "--version", "--help"),
+    "dashboard": ("hash-password", "--print-config", "--version", "--help"),
+}
 
 
 class Job:
@@ -29,6 +32,8 @@ class Job:
         self.cores = options.cores or CORES[kind]
         self.cores_were_given = options.cores is not None
         self.instances = options.instances or 1
+        # Of a dashboard that goes on: see page.reachable.
+        self.listen = None
         self.env = dict(pair("--env", text) for text in options.env)
         self.arguments = list(arguments)
         for text in options.conf:
@@ -38,14 +43,14 @@ class Job:
         self.binary = find_program(self.program, options.program)
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", self.name):
             raise usage(f"--name '{self.name}': use a small letter, then small letters, digits and hyphens")
-        if self.instances > 1 and not self.is_service:
+        if self.instances > 1 and not (self.kind == "streaming" and self.is_service):
             raise usage(f"--instances {self.instances}: only a stream that goes on runs in several instances")
 
     @property
     def is_service(self):
         """Whether it goes on until it is stopped, and is started again when it ends."""
-        return self.kind == "streaming" and not any(
-            argument.split("=")[0] in ENDING for argument in self.arguments)
+        return self.kind in ENDING and not any(
+            argument.split("=")[0] in ENDING[self.kind] for argument in self.arguments)
 
     def sized_env(self, in_container):
         """The environment of the job. It is told the limits that it was given, for it cannot see a container's."""

@@ -1,5 +1,5 @@
-"""Streams on YARN: a YARN service whose containers are instances of one Kafka consumer group. YARN starts one that ends again;
-their number changes while it runs."""
+"""Streams and the dashboard on YARN: a YARN service. YARN starts an instance that ends again; those of a stream are of one Kafka
+consumer group, and their number changes while it runs."""
 
 import json
 import re
@@ -7,11 +7,12 @@ import sys
 import tempfile
 import time
 
-from . import apps, hadoop, launcher, logs, staging
+from . import apps, hadoop, launcher, logs, page, staging
 from .failure import DONE, FAILED, RETRY, Failure, say, usage
 from .job import hive_conf_of_client, hive_settings
 
-COMPONENT = "instance"
+# Those of a stream can be scaled, a page has one place.
+COMPONENT, PAGE = "instance", "page"
 # A container whose job ends is started again in its place, after so many seconds, so many times; then in a new container.
 RETRY_INTERVAL_SECONDS = 2
 RETRIES = 3
@@ -35,11 +36,14 @@ def run(job, wait):
             raise usage(f"there is a service '{job.name}' already: `submit kill {job.name}` removes it, --name names another")
         raise Failure(f"YARN did not take the service: {words}", RETRY if hadoop.retryable(launched.err) else FAILED)
     say(f"launched the service {job.name}")
-    app_id = await_instances(job.name, job.instances, starting=True)["id"]
+    running = await_instances(job.name, job.instances, starting=True)
+    app_id = running["id"]
+    if job.listen:
+        say(f"the page: {page.address(job.listen, instances_of(running))} (`submit status {job.name}` names its node if YARN moves it)")
     if not wait:
         print(app_id)
         say(f"{job.name} runs in {count(job.instances)}; `submit status {job.name}` tells how it is, "
-            f"`submit scale {job.name} N` changes their number, `submit kill {job.name}` ends it")
+            + ("" if job.listen else f"`submit scale {job.name} N` changes their number, ") + f"`submit kill {job.name}` ends it")
         return DONE
     say(f"{job.name} runs in {count(job.instances)} as {app_id}")
     return watch(job.name, app_id)
@@ -70,7 +74,7 @@ def specification(job):
             "yarn.service.readiness-check-interval.seconds": "1",
         }},
         "components": [{
-            "name": COMPONENT, "number_of_containers": job.instances, "restart_policy": "ALWAYS",
+            "name": PAGE if job.listen else COMPONENT, "number_of_containers": job.instances, "restart_policy": "ALWAYS",
             "resource": {"cpus": job.cores, "memory": str(job.memory)},
             # YARN sets a locale that many nodes do not have.
             "launch_command": f"export LC_ALL=C; exec bash {launcher.SERVICE_CONF}/start-job",
@@ -214,6 +218,8 @@ def scale(name, wanted):
     service = ask(name)
     if service is None or service.get("state") in ("STOPPED", "FAILED"):
         raise usage(f"there is no running service '{name}'")
+    if any(component.get("name") == PAGE for component in service.get("components", [])):
+        raise usage(f"{name} is no stream: a page runs in one container")
     surplus = instances_of(service)[wanted:]
     drain([container for container in surplus if container.get("state") == "READY"], service["id"], DRAIN_SECONDS)
     hadoop.run("yarn", "app", "-flex", name, "-component", COMPONENT, str(wanted)).ok("scale " + name)
