@@ -74,8 +74,10 @@ check-scripts: ## Lint and test the shell scripts
 fuzz: ## Fuzz every target for SECONDS=60 each; needs nightly and cargo-fuzz
 	dev/fuzz $(SECONDS)
 
-bench: ## Measure against other engines; bench/batch/setup installs them [ARGS=...]
-	bench/batch/run $(ARGS)
+bench: build ## Measure all of the suite against other engines, and write a report [ARGS="--quick"]
+	bench/batch/setup
+	bench/streaming/setup
+	bench/run $(ARGS)
 
 bench-streaming: build ## The same for the stream, against Structured Streaming and kcat; bench/streaming/setup first [ARGS=...]
 	bench/streaming/run $(ARGS)
