@@ -2,7 +2,7 @@
 //!
 //! A [`Location`] is a path in a [`Store`]; it is what the rest of the suite passes around in place of a path.
 //! [`Stores`] makes locations of what a user writes: a bare path, `file:`, `hdfs:` and whatever else was registered.
-//! This crate has the local disk ([`LocalStore`]); the crate `hdfs-store` adds HDFS.
+//! This crate has the local disk ([`LocalStore`]); the crates `hdfs-store` and `s3-store` add HDFS and S3.
 //!
 //! The calls block. They are few and large (a block of a file, a whole small file, a rename), so a thread that waits is
 //! cheap, and none of the callers has to be asynchronous for it.
@@ -10,7 +10,9 @@
 //! # What every store promises
 //! - A file that [`Location::create`] or [`Location::write`] made is whole and durable when `finish` or `write` returns;
 //!   before that it may be visible, but never under a name that exists already.
-//! - [`Location::rename`] is one step, and fails when the target exists. [`Location::replace`] is one step too.
+//! - [`Location::rename`] is one step for those who look at the target, and fails when that exists. [`Location::replace`] is
+//!   one step for them too. A process that dies in the middle may leave the source as well: S3 has no renames, nor have some
+//!   local file systems the one that fails.
 //! - Nothing is ever appended to.
 
 mod error;
@@ -62,7 +64,8 @@ pub trait Store: Debug + Send + Sync {
     fn open(&self, path: &str) -> Result<Arc<dyn ReadAt>, StoreError>;
 
     /// Creates a file, and the folders above it that are missing.
-    /// [`StoreErrorKind::AlreadyExists`] when something is there, also when two do so at the same moment: one of them wins.
+    /// [`StoreErrorKind::AlreadyExists`] when something is there, also when two do so at the same moment: one of them wins. The
+    /// other one learns it here, or not before [`FileWriter::finish`].
     fn create(&self, path: &str) -> Result<Box<dyn FileWriter>, StoreError>;
 
     /// Creates the folder and the missing ones above it.
@@ -72,11 +75,12 @@ pub trait Store: Debug + Send + Sync {
     /// it, with a hidden name that [`name_in_the_making`] knows.
     fn create_dir(&self, path: &str) -> Result<(), StoreError>;
 
-    /// Gives a file another name, in one step, durably. [`StoreErrorKind::AlreadyExists`] when `to` exists,
+    /// Gives a file another name, durably: `to` is there in one step. [`StoreErrorKind::AlreadyExists`] when `to` exists,
     /// [`StoreErrorKind::NotFound`] when `from` does not.
     fn rename(&self, from: &str, to: &str) -> Result<(), StoreError>;
 
-    /// Puts the file `from` in the place of the file `to`, in one step, durably. `to` need not exist.
+    /// Puts the file `from` in the place of the file `to`, in one step for those who look at `to`, durably. `to` need not
+    /// exist.
     fn replace(&self, from: &str, to: &str) -> Result<(), StoreError>;
 
     /// Sets the time of the last change of the file `path` to now.
@@ -131,6 +135,7 @@ pub struct Entry {
     pub is_file: bool,
     /// Bytes of a file; 0 for a folder.
     pub size: u64,
-    /// When it was last changed, by the store's clock.
+    /// When it was last changed, by the store's clock, as exactly as that goes: in S3 to the second. 1970 for a folder of
+    /// a store whose folders have no time.
     pub modified: SystemTime,
 }

@@ -102,12 +102,8 @@ pub fn create_races(at: &Location) {
     for round in 0..5 {
         let file = at.join(&round.to_string());
         at.create_dir_all().unwrap();
-        let won = at_once(4, |thread| match file.create() {
-            Ok(mut writer) => {
-                writer.write_all(thread.to_string().as_bytes()).unwrap();
-                writer.finish().unwrap();
-                Some(thread)
-            }
+        let won = at_once(4, |thread| match file.write(thread.to_string().as_bytes()) {
+            Ok(()) => Some(thread),
             Err(error) => {
                 assert_eq!(error.kind(), StoreErrorKind::AlreadyExists, "{error}");
                 None
