@@ -13,14 +13,14 @@ KILLS ?= 200
 COMPOSE_CONF := $(HOME)/.cache/rfm-suite/compose-conf
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-batch data run run-cluster show stream stream-cluster dashboard soak test test-page test-yarn check check-scripts fuzz bench bench-streaming clean-data \
+.PHONY: help build build-batch data run run-cluster show stream stream-cluster dashboard demo soak test test-page test-yarn check check-scripts fuzz bench bench-streaming clean-data \
 	cluster-up cluster-down cluster-status cluster-env cluster-wipe cluster-up-docker cluster-down-docker
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' Makefile
 
 build: ## Build the optimised programs
-	cargo build --release -p rfm-batch -p order-producer -p rfm-streaming -p rfm-dashboard
+	cargo build --release -p rfm-batch -p order-producer -p rfm-streaming -p rfm-dashboard -p rfm-demo
 
 # What `make run` needs, in a fraction of the time: this order-producer has no Kafka in it and only writes CSV.
 build-batch:
@@ -50,6 +50,9 @@ stream-cluster: build ## The same through the local cluster's Kafka into its Hiv
 
 dashboard: build ## Serve the page of segments and customers on http://127.0.0.1:3034 [ARGS="--topic orders-tagged"]
 	$(BIN)/rfm-dashboard --config $(CONFIG) $(ARGS)
+
+demo: build ## Show everything live at once on http://127.0.0.1:3034, until Ctrl-C [ARGS="--rate 500"]
+	$(BIN)/rfm-demo $(ARGS)
 
 test: ## Run all tests, on a local cluster too [ONLINE_RETAIL_CSV=FILE adds those on the real data]
 	dev/with-cluster dev/with-python cargo test --workspace $(if $(ONLINE_RETAIL_CSV),--features rfm-batch/real-data)
