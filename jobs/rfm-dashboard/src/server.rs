@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use job_kit::exit::UsageError;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -36,6 +37,8 @@ const GRACE: Duration = Duration::from_secs(5);
 const BUFFER: usize = 32 << 10;
 /// Connections beside those of streams.
 const OTHERS: usize = 512;
+/// Open files beside connections: those of snapshots, Kafka's, what the runtime needs.
+const FILES: usize = 256;
 
 /// A listener that is bound.
 pub(crate) struct Server {
@@ -83,7 +86,9 @@ impl Server {
             ))),
             _ => anyhow::Error::new(error).context(format!("cannot listen on {address}")),
         })?;
-        Ok(Self { listener, tls, most: streams.saturating_add(OTHERS).min(Semaphore::MAX_PERMITS) })
+        let most = streams.saturating_add(OTHERS).min(Semaphore::MAX_PERMITS);
+        allow_files(most.saturating_add(FILES));
+        Ok(Self { listener, tls, most })
     }
 
     pub(crate) fn address(&self) -> anyhow::Result<SocketAddr> {
@@ -119,6 +124,25 @@ impl Server {
         }
         drop(self.listener);
         let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
+    }
+}
+
+/// Has the system let this process open so many files: a connection is one, and the usual limit of 1,024 is for programs that
+/// know nothing better.
+fn allow_files(wanted: usize) {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+    let wanted = wanted as u64;
+    if soft >= wanted {
+        return;
+    }
+    let more = wanted.min(hard);
+    let is_set = setrlimit(Resource::RLIMIT_NOFILE, more, hard).is_ok();
+    if !is_set || more < wanted {
+        tracing::warn!(
+            allowed = if is_set { more } else { soft },
+            wanted,
+            "not all connections of dashboard.max_streams can be open: raise the limit on open files (ulimit -n)"
+        );
     }
 }
 

@@ -6,8 +6,11 @@ mod support;
 
 mod assets;
 mod batch;
+mod cluster;
 mod customers;
 mod live;
+mod load;
 mod openapi;
 mod settings;
 mod sign_in;
+mod tls;

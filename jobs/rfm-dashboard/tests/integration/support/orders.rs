@@ -11,14 +11,19 @@ pub(crate) const TOPIC: &str = "orders-tagged";
 /// Sends tagged orders.
 pub(crate) struct Topic {
     producer: BaseProducer,
+    name: String,
     next: i64,
 }
 
 impl Topic {
     pub(crate) fn new(brokers: &str) -> Self {
+        Self::named(brokers, TOPIC)
+    }
+
+    pub(crate) fn named(brokers: &str, name: &str) -> Self {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", brokers).set("linger.ms", "0");
-        Self { producer: config.create().unwrap(), next: 0 }
+        Self { producer: config.create().unwrap(), name: name.to_owned(), next: 0 }
     }
 
     /// The next order: of this customer and segment, with changes.
@@ -49,7 +54,7 @@ impl Topic {
     }
 
     pub(crate) fn send(&self, message: &[u8]) {
-        let record = BaseRecord::<[u8], [u8]>::to(TOPIC).partition(0).payload(message);
+        let record = BaseRecord::<[u8], [u8]>::to(&self.name).partition(0).payload(message);
         self.producer.send(record).map_err(|(error, _)| error).unwrap();
         self.producer.poll(Duration::ZERO);
     }
