@@ -1,10 +1,10 @@
 //! The settings of the job, checked.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use deployment::{CatalogSettings, Deployment, DeploymentError, WarehouseSettings};
+use deployment::{CatalogKind, CatalogSettings, Deployment, DeploymentError, WarehouseSettings};
 use job_kit::config::{self, Secret};
 use job_kit::exit::UsageError;
 use job_kit::units::{ByteSize, HumanDuration};
@@ -150,6 +150,8 @@ impl Settings {
 pub(crate) struct Place {
     pub ddl: Arc<Ddl>,
     pub catalog: Arc<dyn Catalog>,
+    /// The folder that holds all of it, where the catalog is a file in it.
+    pub folder: Option<PathBuf>,
 }
 
 impl Place {
@@ -163,6 +165,16 @@ impl Place {
         let ddl = deployment.ddl(&settings.warehouse).map_err(explain)?;
         let catalog =
             deployment.catalog(&settings.warehouse, &settings.catalog).map_err(explain)?;
-        Ok(Self { ddl: Arc::new(ddl), catalog: Arc::from(catalog) })
+        let warehouse = deployment.warehouse(&settings.warehouse).map_err(explain)?;
+        let is_local = settings.catalog.kind == CatalogKind::Local;
+        let folder = warehouse.local_path().filter(|_| is_local).map(Path::to_owned);
+        Ok(Self { ddl: Arc::new(ddl), catalog: Arc::from(catalog), folder })
+    }
+
+    /// The folder if it is not there: nothing was ever published, or its name is misspelt. With its whole path, for whoever
+    /// looks cannot see where this program runs.
+    pub(crate) fn missing_folder(&self) -> Option<PathBuf> {
+        let folder = self.folder.as_ref().filter(|folder| !folder.exists())?;
+        Some(std::path::absolute(folder).unwrap_or_else(|_| folder.clone()))
     }
 }

@@ -1,6 +1,5 @@
 // Before there is anything: no snapshot and no feed are told apart from errors, and the page fills by itself.
 
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -13,12 +12,13 @@ export function waiting(stage) {
   test("waiting: an empty warehouse without a feed says so, and fills when the batch job has run", async () => {
     const { shop } = stage;
     const warehouse = join(shop.folder, "new-warehouse");
-    await mkdir(warehouse);
     const port = await freePort();
     const child = await shop.startAnotherDashboard(port, ["--warehouse", warehouse, "--set", "dashboard.refresh=1s"]);
     try {
       await onPage(stage, `http://127.0.0.1:${port}/`, { allow: [/status of 503/, /status of 404/] }, async (page) => {
         for (const panel of ["share", "scatter", "averages", "migration"]) await seeText(page, `.panel-${panel}`, "No snapshot yet.");
+        // Not even the folder is there: maybe its name is misspelt.
+        await seeText(page, ".notices", warehouse);
         await seeText(page, ".panel-strip .badge", "no live feed");
         await checkAxe(page, "empty");
         await page.goto(`http://127.0.0.1:${port}/customers/12347`);

@@ -1,5 +1,6 @@
 //! The newest snapshot, found by itself, and what is kept in memory of it and of others that were asked for.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -51,8 +52,8 @@ impl BatchError {
 pub(crate) enum Status {
     /// The catalog or the newest snapshot is being read for the first time.
     Loading,
-    /// Nothing is published.
-    Empty,
+    /// Nothing is published. With the folder of the warehouse if not even that is there.
+    Empty(Option<PathBuf>),
     Ready,
     /// The catalog cannot be read, and never could.
     Down(String),
@@ -247,7 +248,16 @@ impl Batch {
         let is_published = |run: &str| snapshots.all().iter().any(|s| s.run_id == run);
         self.files.retain(|(run, _)| is_published(run));
         self.analyses.retain(|run| is_published(run));
-        let status = if snapshots.current().is_some() { Status::Ready } else { Status::Empty };
+        let status = match snapshots.current() {
+            Some(_) => Status::Ready,
+            None => Status::Empty(self.place.missing_folder()),
+        };
+        if let Status::Empty(Some(folder)) = &status
+            && self.status() != status
+        {
+            let warehouse = folder.display();
+            tracing::warn!(%warehouse, "there is no such folder; rfm-batch makes it, or warehouse.path is wrong");
+        }
         let newest = snapshots.current().cloned();
         let state = State { snapshots, status, problem: None };
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;

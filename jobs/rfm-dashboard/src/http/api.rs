@@ -43,8 +43,15 @@ pub(super) fn snapshot(app: &App, date: Option<&SnapshotDate>) -> Result<Arc<Sna
             let detail = "The newest snapshot is being loaded. Try again in a moment.";
             return Err(Problem::new(status, "snapshot_loading", "Loading", detail).retry_after(1));
         }
-        Status::Empty => {
-            let detail = "No snapshot yet. The batch job, rfm-batch, publishes one.";
+        Status::Empty(missing) => {
+            let detail = match missing {
+                None => "No snapshot yet. The batch job, rfm-batch, publishes one.".to_owned(),
+                Some(folder) => format!(
+                    "No snapshot yet: there is no folder '{}'. The batch job, rfm-batch, makes it with its first \
+                     snapshot; if it has run, warehouse.path of this server names another folder.",
+                    folder.display()
+                ),
+            };
             return Err(
                 Problem::new(status, "no_snapshot", "No snapshot yet", detail).retry_after(30)
             );

@@ -107,7 +107,7 @@ fn describe(app: &App, is_signed_in: bool) -> Value {
         let snapshots = app.batch.snapshots();
         let (state, problem) = match app.batch.status() {
             Status::Loading => ("loading", None),
-            Status::Empty => ("empty", app.batch.problem()),
+            Status::Empty(_) => ("empty", app.batch.problem()),
             Status::Ready => ("ready", app.batch.problem()),
             Status::Down(problem) => ("down", Some(problem)),
         };

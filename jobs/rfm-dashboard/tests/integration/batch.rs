@@ -150,6 +150,24 @@ fn nothing_is_published_then_something_then_something_newer() {
     assert_eq!(dashboard.get("/readyz").status, 503);
     assert_eq!(dashboard.get("/healthz").status, 200);
     assert_eq!(dashboard.get("/api/session").json()["warehouse"]["state"], "empty");
+    // A misspelt path looks like a warehouse that is still to be made: the whole path is told, there and in the log.
+    let folder = shop.folder.path().join("warehouse");
+    let detail = dashboard.get("/api/segments").json()["detail"].as_str().unwrap().to_owned();
+    assert!(
+        detail.contains(folder.to_str().unwrap()) && detail.contains("warehouse.path"),
+        "{detail}"
+    );
+    assert_eq!(
+        dashboard.log().matches("there is no such folder").count(),
+        1,
+        "{}",
+        dashboard.log()
+    );
+    std::fs::create_dir(&folder).unwrap();
+    wait_for("the folder", || {
+        let detail = dashboard.get("/api/segments").json()["detail"].clone();
+        (detail == "No snapshot yet. The batch job, rfm-batch, publishes one.").then_some(())
+    });
 
     shop.publish("2011-12-10", &customers());
     dashboard.wait_until_ready();
