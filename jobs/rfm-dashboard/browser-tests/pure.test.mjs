@@ -54,6 +54,7 @@ test("format: shares add up, money is exact, missing is a dash", () => {
   assert.equal(format.day("2011-12-10"), "Dec 10, 2011");
   assert.equal(format.span(-5000), "0 s");
   assert.equal(format.span(40 * 3_600_000), "40 h");
+  assert.deepEqual([0, -3, 38.4, 999, 1000, 2540, 12_000].map(format.lag).map(plain), ["0 ms", "0 ms", "38 ms", "999 ms", "1.0 s", "2.5 s", "12 s"]);
   for (const write of [format.exact, format.count, format.money, format.decimal1, format.percent, format.day, format.dateTime, format.lag, format.rate, format.signed]) assert.equal(write(null), "–");
 });
 

@@ -11,7 +11,7 @@ const PICTURES = [
   ["overview", "/", DESKTOP, "light", ".matrix"],
   ["overview-dark", "/?segment=churn-risk", DESKTOP, "dark", ".matrix"],
   ["live", "/live", DESKTOP, "dark", ".orders tr:not([hidden]) td"],
-  ["customer", "/customers/12347", DESKTOP, "light", ".history-line"],
+  ["customer", null, DESKTOP, "light", ".history-line"],
   ["phone", "/", PHONE, "dark", ".card-name"],
   ["wall", "/?view=wall", { width: 1920, height: 1080 }, "dark", ".wall-card"],
 ];
@@ -26,11 +26,17 @@ if (!address || !folder) {
 await mkdir(folder, { recursive: true });
 const browser = await openBrowser();
 for (const [name, path, viewport, colorScheme, proof] of PICTURES) {
-  const page = await browser.newPage({ viewport, colorScheme, locale: "en-GB", reducedMotion: "reduce" });
-  await page.goto(address + path);
+  const page = await browser.newPage({ viewport, colorScheme, locale: "en-GB", reducedMotion: "reduce", deviceScaleFactor: viewport === PHONE ? 2 : 1 });
+  await page.goto(address + (path ?? `/customers/${await somebody(page)}`));
   await page.locator(proof).first().waitFor();
   await page.waitForTimeout(SETTLE_MS);
   await page.screenshot({ path: join(folder, `${name}.png`) });
   await page.close();
 }
 await browser.close();
+
+/** A customer who is ordering at the moment. */
+async function somebody(page) {
+  await page.goto(`${address}/live?segment=high-value-vip`);
+  return page.locator(".orders tr:not([hidden]) .c-customer a").first().innerText();
+}

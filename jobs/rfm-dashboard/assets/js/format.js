@@ -78,8 +78,12 @@ export function span(ms) {
   return `${Math.round(seconds / 86400)} days`;
 }
 
-/** A lag: tenths below 10 s. */
-export const lag = (ms) => (missing(ms) ? DASH : ms < 10_000 ? `${oneDecimal.format(Math.max(0, ms) / 1000)} s` : span(ms));
+/** A lag: milliseconds below a second, tenths below 10 s. */
+export const lag = (ms) => {
+  if (missing(ms)) return DASH;
+  if (ms < 1000) return `${exact(Math.max(0, Math.round(ms)))}\u00a0ms`;
+  return ms < 10_000 ? `${oneDecimal.format(ms / 1000)}\u00a0s` : span(ms);
+};
 
 /** A rate a second: tenths below 10. */
 export const rate = (n) => (missing(n) ? DASH : n > 0 && n < 10 ? oneDecimal.format(n) : count(n));

@@ -94,6 +94,16 @@ export function live(stage) {
     assert.ok(grown < 30, `${grown} elements more`);
   }));
 
+  test("live: above a thousand orders a second not all are listed, and the page says so", () => onPage(stage, `${stage.shop.address}/live`, {}, async (page) => {
+    await until("rows", async () => (await tableRows(page, ".orders")).length > 10);
+    assert.ok(!(await page.locator(".sampling").isVisible()), "nothing is left out yet");
+    const lines = Array.from({ length: 12_000 }, (_, at) => `7${String(at % 100_000).padStart(5, "0")},85123A,RUSH,1,12/9/2011 10:00,1.25,${12346 + (at % 240)},France`);
+    const sent = stage.shop.replay(`InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n${lines.join("\n")}\n`);
+    await seeText(page, ".sampling", /^1 in \d+ listed, figures count all$/, 25_000);
+    await sent;
+    await until("all listed again", async () => !(await page.locator(".sampling").isVisible()), 25_000);
+  }));
+
   test("live: a restart of the server is survived; what was missed is told", () => onPage(stage, `${stage.shop.address}/live`, { allow: [/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET/] }, async (page) => {
     await until("rows", async () => (await tableRows(page, ".orders")).length > 10);
     await end(stage.shop.dashboard, "SIGKILL");

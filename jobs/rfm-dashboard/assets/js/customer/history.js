@@ -37,13 +37,28 @@ function line({ field, name, write }, rows) {
   const y = (value) => 100 - (value / most) * 100;
   const path = values.map((value, at) => (value === null ? "" : `${at === 0 || values[at - 1] === null ? "M" : "L"}${x(at).toFixed(2)} ${y(value).toFixed(2)}`)).join("");
   const last = values.findLastIndex((value) => value !== null);
+  const first = values.findIndex((value) => value !== null);
+  const was = first < last && values[first] !== values[last] ? `from ${write(rows[first][field])}` : null;
   return h("div", { class: "history-line" },
-    h("div", { class: "history-name" }, h("h3", {}, name), h("span", { class: "muted small tabular" }, last < 0 ? "–" : write(rows[last][field]))),
+    h("div", { class: "history-name" }, h("h3", {}, name), h("span", { class: "tabular" }, last < 0 ? "–" : write(rows[last][field])),
+      was ? h("span", { class: "muted small tabular" }, was) : null),
     h("div", { class: "history-plot", "aria-hidden": "true" },
-      svg("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none" }, svg("path", { d: path, class: "history-path" })),
+      svg("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none" }, svg("path", { d: area(values, x, y), class: "history-area" }), svg("path", { d: path, class: "history-path" })),
       values.map((value, at) => (value === null ? null : h("span", {
         class: "history-point", title: `${day(rows[at].snapshot_date)}: ${write(rows[at][field])}, ${rows[at].segment_name}`, style: { left: `${x(at)}%`, top: `${y(value)}%` },
       }, marker(rows[at].segment))))));
+}
+
+/** What is between the line and nought, for each stretch of snapshots that know the customer. */
+function area(values, x, y) {
+  let path = "";
+  values.forEach((value, at) => {
+    if (value === null) return;
+    if (at === 0 || values[at - 1] === null) path += `M${x(at).toFixed(2)} 100`;
+    path += `L${x(at).toFixed(2)} ${y(value).toFixed(2)}`;
+    if (at === values.length - 1 || values[at + 1] === null) path += `L${x(at).toFixed(2)} 100Z`;
+  });
+  return path;
 }
 
 function days(rows) {

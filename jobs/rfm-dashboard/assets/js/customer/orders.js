@@ -15,7 +15,7 @@ export function createCustomerOrders({ id, router, shell, signal }) {
   });
   const root = h("section", { class: "panel panel-live", "aria-labelledby": "customer-orders-title", "data-panel": "orders" },
     h("div", { class: "panel-head" },
-      h("div", { class: "panel-title" }, h("h2", { id: "customer-orders-title" }, "Live orders"), feed.badge),
+      h("div", { class: "panel-title" }, h("h2", { id: "customer-orders-title" }, "Live orders"), feed.status),
       h("div", { class: "panel-tools" }, feed.pause,
         h("a", { class: "button quiet", download: true, href: address(`customers/${id}/orders.csv`), "aria-label": "Live orders: CSV" }, "CSV"))),
     feed.root);

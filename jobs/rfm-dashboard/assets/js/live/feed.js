@@ -13,9 +13,10 @@ const GAP_NOTED_MS = 60_000;
 
 /**
  * `rows`: how many orders are listed. `shell`: is told the state. `onStats`, `onSnapshot`: frames for others. `onState(old)`: whether
- * what is shown is of the past. `emptyText(state)`: what to say while nothing has come.
+ * what is shown is of the past. `emptyText(state)`: what to say while nothing has come. `loud`: it is the page's subject, so that a
+ * screen reader is told when orders begin to be left out.
  */
-export function createFeed({ rows, shell = null, router, onStats = () => {}, onState = () => {}, onSnapshot = () => {}, emptyText = () => null, caption }) {
+export function createFeed({ rows, shell = null, router, onStats = () => {}, onState = () => {}, onSnapshot = () => {}, emptyText = () => null, caption, loud = false }) {
   const stream = new OrderStream();
   const ring = createOrderRing();
   const table = createOrderTable({ rows, caption, onOpen: (id) => router.go(`/customers/${encodeURIComponent(id)}`) });
@@ -31,6 +32,8 @@ export function createFeed({ rows, shell = null, router, onStats = () => {}, onS
 
   const pause = h("button", { type: "button", class: "button pause", "aria-pressed": "false", on: { click: togglePause } }, "Pause");
   const badge = h("span", { class: "badge", "data-kind": "connecting" }, h("span", { class: "dot", "data-kind": "connecting", "aria-hidden": "true" }), h("span", { class: "badge-text" }, "connecting"));
+  const sampling = h("span", { class: "sampling", hidden: true, title: "More orders come than can be listed: the lines of an invoice are listed together or not at all. The figures count every order." });
+  const status = h("div", { class: "feed-status" }, badge, sampling);
   const fresh = h("button", { type: "button", class: "button main fresh", hidden: true, on: { click: release } });
   const note = h("p", { class: "feed-note muted small" });
   const trouble = h("div", { class: "notice stale", hidden: true });
@@ -43,7 +46,7 @@ export function createFeed({ rows, shell = null, router, onStats = () => {}, onS
     h("div", { class: "feed-list scroll-x" }, table.root, nothing), h("div", { class: "fresh-slot" }, fresh), note);
 
   stream.addEventListener("orders", ({ detail }) => {
-    sampled = detail.sampled;
+    writeSampling(detail.sampled);
     if (ring.add(detail.rows)) schedule();
   });
   stream.addEventListener("gap", ({ detail }) => {
@@ -57,7 +60,6 @@ export function createFeed({ rows, shell = null, router, onStats = () => {}, onS
   });
   stream.addEventListener("stats", ({ detail }) => {
     rate = detail.rate;
-    sampled = detail.sampled ?? sampled;
     writeNote();
     onStats(detail);
   });
@@ -145,10 +147,18 @@ export function createFeed({ rows, shell = null, router, onStats = () => {}, onS
     const shown = Math.min(rows, ring.length);
     const parts = [];
     if (lastGap && performance.now() - lastGap.at < GAP_NOTED_MS) parts.push(lastGap.text);
-    if (sampled > 1) parts.push(`1 in ${exact(sampled)} orders listed, counts are exact`);
     if (shown && !filtered && rate > rows * 4) parts.push(`latest ${exact(shown)} of ${count(rate)}/s`);
     else if (ring.length > rows) parts.push(`latest ${exact(shown)} of ${exact(ring.length)} held`);
     setText(note, parts.join(" · "));
+  }
+
+  /** Says that not all orders are listed, and in how many one is. */
+  function writeSampling(ratio) {
+    if (ratio === sampled) return;
+    if (sampled === 1 && loud) announce(`More orders come than can be listed: 1 in ${exact(ratio)} is. The figures count all.`);
+    sampled = ratio;
+    sampling.hidden = ratio === 1;
+    setText(sampling, `1 in ${exact(ratio)} listed, figures count all`);
   }
 
   function writeState(state) {
@@ -175,9 +185,10 @@ export function createFeed({ rows, shell = null, router, onStats = () => {}, onS
 
   write();
   return {
-    root, pause, badge,
+    root, pause, status,
     open(filter) {
       filtered = Boolean(filter.segment || filter.customer);
+      writeSampling(1);
       ring.clear();
       held.delete("scroll");
       stream.open(filter);

@@ -60,7 +60,7 @@ function makeRow() {
     price: cell("price", true), amount: cell("amount", true), country: cell("country"), invoice: cell("invoice"),
   };
   const link = h("a", { class: "tabular" });
-  const nobody = h("span", { class: "muted" }, "no customer");
+  const nobody = h("span", { class: "muted", title: "The order names no customer" }, "none");
   cells.customer.append(link, nobody);
   const chipName = h("span", {});
   cells.segment.append(h("span", { class: "chip" }, h("span", { class: "marker-slot" }), chipName));

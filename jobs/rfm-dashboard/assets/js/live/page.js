@@ -18,7 +18,7 @@ export function createLivePage({ router, shell }) {
   const filters = createFilters({ onChange: (changes) => router.update(changes, { push: true }) });
   const clear = h("button", { type: "button", class: "button quiet", hidden: true, on: { click: clearFilters } }, "Clear filters");
   const feed = createFeed({
-    rows: ROWS, shell, router,
+    rows: ROWS, shell, router, loud: true,
     onStats(frame) {
       tiles.show(frame);
       chart.add(frame);
@@ -33,7 +33,7 @@ export function createLivePage({ router, shell }) {
   panel.ready(chart.root, null);
   const list = h("section", { class: "panel panel-live", "aria-labelledby": "live-title", "data-panel": "live" },
     h("div", { class: "panel-head" },
-      h("div", { class: "panel-title" }, h("h2", { id: "live-title" }, "Orders as they come"), feed.badge),
+      h("div", { class: "panel-title" }, h("h2", { id: "live-title" }, "Orders as they come"), feed.status),
       h("div", { class: "panel-tools" }, feed.pause, filters.root, clear)),
     feed.root);
   const root = h("div", { class: "live-page" }, h("div", { class: "page-head" }, heading), tiles.root, list, panel.root);

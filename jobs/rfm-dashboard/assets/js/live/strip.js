@@ -18,7 +18,7 @@ export function createLiveStrip({ shell, router, onSnapshot }) {
   });
   const root = h("section", { class: "panel panel-live panel-strip", "aria-labelledby": "strip-title", "data-panel": "live" },
     h("div", { class: "panel-head" },
-      h("div", { class: "panel-title" }, h("h2", { id: "strip-title" }, "Live orders"), feed.badge),
+      h("div", { class: "panel-title" }, h("h2", { id: "strip-title" }, "Live orders"), feed.status),
       h("ul", { class: "figures" }, Object.values(figures).map(({ root: item }) => item)),
       h("div", { class: "panel-tools" }, feed.pause, h("a", { class: "button quiet", href: "/live" }, "All live orders"))),
     feed.root);
