@@ -13,8 +13,9 @@
 //! 2. *Close.* The partition is named in the folder `_closing`: from now on publishers put nothing into it. Those that
 //!    looked before get the time to finish ([`CompactOptions::settle`]).
 //! 3. *Compare.* `from` is listed again. If a file has come, all starts over.
-//! 4. *Record.* A [`Replaced`] names the files whose rows are in `to`. It gets its name by a rename, so it is there whole
-//!    or not at all. Then `_incomplete` is removed.
+//! 4. *Record.* Files of `from` that also are where they came from (a store without renames copies and removes, and a
+//!    publisher may die in between) are removed there. Then a [`Replaced`] names the files whose rows are in `to`. It gets
+//!    its name by a rename, so it is there whole or not at all. Then `_incomplete` is removed.
 //! 5. *Move.* The catalog is told. This is the moment for readers.
 //! 6. *Follow.* What came into `from` all the same moves to `to`.
 //! 7. *Open.* The partition is no longer closed.
@@ -37,6 +38,9 @@
 //!   run, move what lies in `from` and is not in the record. The first folder of a partition is looked at for ever,
 //!   because that is where publishers put files of partitions that they do not know. Between steps 5 and 6 such a file is
 //!   invisible for a moment; publishers that do not sleep never cause that.
+//! - *A file with two names* has its rows in `to` by one of them. The other one, among the staged files or in the first folder of the
+//!   partition, is removed before the record is written, while publishers keep away: a later one finds what the record
+//!   names, or nothing. A publisher that slept in the middle of such a rename only removes what is gone.
 //! - *Old files* are removed one by one before the record is. So a file that is named by the record, or that is there without
 //!   one, is told apart at every moment.
 //! - The newest days never move, so publishers need not ask about them. A day counts as past an hour late, by the clock of

@@ -57,6 +57,8 @@ pub const COMPACT_CLOSED: &str = "compact-closed";
 pub const COMPACT_SETTLED: &str = "compact-settled";
 /// No file has come to a partition since its files were read.
 pub const COMPACT_COMPARED: &str = "compact-compared";
+/// What publishers have left of its files elsewhere is removed.
+pub const COMPACT_TWINS_REMOVED: &str = "compact-twins-removed";
 /// The record is written under another name.
 pub const COMPACT_RECORD_WRITTEN: &str = "compact-record-written";
 /// The record has its name: from here on the compaction of the partition is finished, not undone.
@@ -94,6 +96,7 @@ pub const COMPACT_POINTS: &[&str] = &[
     COMPACT_CLOSED,
     COMPACT_SETTLED,
     COMPACT_COMPARED,
+    COMPACT_TWINS_REMOVED,
     COMPACT_RECORD_WRITTEN,
     COMPACT_RECORDED,
     COMPACT_COMPLETED,

@@ -25,9 +25,30 @@ pub(crate) fn is_leftover(name: &str, epoch: u64) -> bool {
     of.and_then(|of| of.strip_prefix('e')?.parse::<u64>().ok()).is_some_and(|of| of < epoch)
 }
 
+/// Whose rows the data file `name` holds; `None` if it is not called as one of a stream.
+pub(crate) fn source_of(name: &str) -> Option<Source> {
+    let mut parts = name.strip_prefix("part-")?.strip_suffix(".parquet")?.rsplitn(5, '-');
+    let (_number, epoch, start) = (parts.next()?, parts.next()?, parts.next()?);
+    let partition = parts.next()?.parse().ok()?;
+    let is_of_stream = epoch.starts_with('e') && start.parse::<i64>().is_ok();
+    is_of_stream.then(|| Some(Source { topic: parts.next()?.to_owned(), partition }))?
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_tell_the_source() {
+        for topic in ["orders", "a-e9.b-0", "x-1-2-e3-4"] {
+            let source = Source { topic: topic.to_owned(), partition: 3 };
+            let name = format!("{}-12.parquet", data_file_stem(&source, 7, 5));
+            assert_eq!(source_of(&name), Some(source), "{name}");
+        }
+        for other in ["part-00001.parquet", "part-a-0-1-e2-3.csv", "part-a-0-x-e2-3.parquet", ""] {
+            assert_eq!(source_of(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn leftovers_are_of_earlier_epochs() {

@@ -1,9 +1,9 @@
 //! Points partitions at their new files.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use store::{Location, StoreError, StoreErrorKind};
+use store::{Entry, Location, StoreError, StoreErrorKind};
 use warehouse::catalog::CatalogError;
 use warehouse::fault::reach;
 use warehouse::run_id::utc_timestamp;
@@ -14,6 +14,8 @@ use crate::error::SinkError;
 use crate::fault;
 use crate::layout::Layout;
 use crate::replaced::Replaced;
+use crate::source::Source;
+use crate::staged;
 
 /// Partitions whose turn has not come by then are opened and closed again: publishers wait for half a minute.
 const CLOSED_AT_MOST: Duration = Duration::from_secs(15);
@@ -118,6 +120,8 @@ impl Run<'_> {
             }
         } else if present.iter().map(|entry| &entry.name).eq(&ready.files) {
             reach(fault::COMPACT_COMPARED);
+            self.remove_twins(partition, from, &present)?;
+            reach(fault::COMPACT_TWINS_REMOVED);
             self.create_record(&record)?;
             reach(fault::COMPACT_RECORDED);
         } else {
@@ -139,6 +143,30 @@ impl Run<'_> {
         report.strays += self.bring_strays(&record, from, to)?;
         reach(fault::COMPACT_FOLLOWED);
         Ok(Outcome::Moved)
+    }
+
+    /// Finishes the renames of publishers that died in the middle of them: files that are in a partition's folder and still
+    /// are where they came from as well. Once the record is gone, nobody could tell such a file from a late one.
+    fn remove_twins(&self, partition: &str, from: &str, files: &[Entry]) -> Result<(), SinkError> {
+        let sources: BTreeSet<Source> =
+            files.iter().filter_map(|file| staged::source_of(&file.name)).collect();
+        let mut origins: Vec<_> = sources.iter().map(|source| self.layout.staged(source)).collect();
+        let default = self.default_location(partition);
+        if default != from {
+            origins.push(self.layout.folder(&default));
+        }
+        for origin in origins {
+            for twin in origin.list_if_exists()? {
+                // Of another size it is another file: its publisher will say so.
+                let is_twin = |file: &Entry| file.name == twin.name && file.size == twin.size;
+                if files.iter().any(is_twin) {
+                    self.check()?;
+                    origin.join(&twin.name).remove_file()?;
+                    tracing::info!(file = %origin.join(&twin.name), "finished the rename of a file");
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Adds files to a partition's new folder and to its record, as long as readers are at the old one.

@@ -80,10 +80,13 @@ impl Publisher {
         Ok(())
     }
 
-    /// Renames the file in one step. Whether it has the name now; if not, it was not there.
+    /// Renames the file. Whether it has the name now; if not, it was not there.
     ///
-    /// Not by [`Location::rename`], which on some local file systems gives the new name first and takes the old one then: a
-    /// file with two names could be compacted under the one, and made visible under the other later.
+    /// On a disk and on HDFS in one step: not by [`Location::rename`], which on some local file systems gives the new name first
+    /// and takes the old one then. In S3 it is always two steps, a copy inside S3 and a removal. A file with two names could
+    /// be compacted under the one, and made visible under the other later, so compaction takes the other one away
+    /// before it relies on the file (`compact.rs`, step 4). The copy itself finds the file or does not, however long this
+    /// process sleeps before it.
     fn give_name(
         &self,
         file: &StagedFile,

@@ -14,6 +14,7 @@ use stream_sink::error::SinkError;
 
 use crate::cluster;
 use crate::orders::source;
+use crate::s3;
 use crate::world::{Job, World};
 
 const TASK: &str = "STREAM_SINK_TEST_TASK";
@@ -24,6 +25,7 @@ const THIS_TEST: [&str; 3] = ["helper::work_in_this_process", "--exact", "--noca
 pub(crate) enum Place {
     Folder(PathBuf),
     Cluster(cluster::Place),
+    S3(s3::Place),
 }
 
 /// What a process does.
@@ -95,6 +97,10 @@ fn work_in_this_process() {
     let mut job = match place {
         Place::Folder(folder) => World::at(&folder).job(&name),
         Place::Cluster(place) => {
+            let (catalog, tables) = place.open();
+            Job::new(&name, Arc::default(), Arc::new(catalog), &tables)
+        }
+        Place::S3(place) => {
             let (catalog, tables) = place.open();
             Job::new(&name, Arc::default(), Arc::new(catalog), &tables)
         }

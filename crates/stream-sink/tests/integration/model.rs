@@ -82,8 +82,8 @@ fn any_step(with_compaction: bool) -> impl Strategy<Value = Step> {
 /// A process, which others cannot make act while it acts.
 type Shared = Arc<Mutex<Job>>;
 
-fn run(steps: Vec<Step>) {
-    let world = Arc::new(World::new());
+fn run(world: World, steps: Vec<Step>) {
+    let world = Arc::new(world);
     let sources: Arc<Vec<Source>> = Arc::new((0..SOURCES as i32).map(source).collect());
     let jobs: Arc<Vec<Shared>> =
         Arc::new((0..JOBS).map(|n| Arc::new(Mutex::new(start(&world, n)))).collect());
@@ -173,13 +173,20 @@ proptest! {
 
     #[test]
     fn every_message_once(steps in proptest::collection::vec(any_step(false), 1..40)) {
-        run(steps);
+        run(World::new(), steps);
     }
 
     #[test]
     fn every_message_once_while_old_files_are_compacted(
         steps in proptest::collection::vec(any_step(true), 1..30),
     ) {
-        run(steps);
+        run(World::new(), steps);
+    }
+
+    #[test]
+    fn every_message_once_in_a_store_without_renames(
+        steps in proptest::collection::vec(any_step(true), 1..30),
+    ) {
+        run(World::without_renames(), steps);
     }
 }

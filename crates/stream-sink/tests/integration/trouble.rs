@@ -1,11 +1,12 @@
 //! A warehouse folder as one process sees it, in which a test decides what happens to the process at which call.
 //!
 //! The process may be stopped for a while, in which others go on; it may be killed, or a call may fail, before the
-//! call has done anything, after it, or in the middle of a rename.
+//! call has done anything, after it, or in the middle of a rename. A store may have no renames, as S3: then each is a copy
+//! and a removal, and all of that may happen between the two.
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -55,6 +56,7 @@ type When = Box<dyn FnMut(Call, &str) -> bool + Send>;
 pub(crate) struct Process {
     trouble: Mutex<Option<(When, Trouble)>>,
     is_dead: AtomicBool,
+    has_no_renames: AtomicBool,
 }
 
 impl Process {
@@ -80,6 +82,11 @@ impl Process {
     /// No trouble any more. Whether it has not happened.
     pub(crate) fn forget(&self) -> bool {
         self.trouble.lock().unwrap().take().is_some()
+    }
+
+    /// Its store copies and removes instead.
+    pub(crate) fn copy_and_remove(&self) {
+        self.has_no_renames.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn is_dead(&self) -> bool {
@@ -181,11 +188,19 @@ impl Store for TroubledStore {
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), StoreError> {
+        if self.0.has_no_renames.load(Ordering::SeqCst) {
+            self.around(Call::Rename, to, || copy(from, to, false))?;
+            return self.around(Call::Remove, from, || LocalStore.remove_file(from).map(drop));
+        }
         let half = || drop(std::fs::hard_link(from, to));
         self.0.around(Call::Rename, to, half, || LocalStore.rename(from, to))
     }
 
     fn replace(&self, from: &str, to: &str) -> Result<(), StoreError> {
+        if self.0.has_no_renames.load(Ordering::SeqCst) {
+            self.around(Call::Rename, to, || copy(from, to, true))?;
+            return self.around(Call::Remove, from, || LocalStore.remove_file(from).map(drop));
+        }
         self.around(Call::Rename, to, || LocalStore.replace(from, to))
     }
 
@@ -200,6 +215,26 @@ impl Store for TroubledStore {
     fn remove_tree(&self, path: &str) -> Result<(), StoreError> {
         self.around(Call::Remove, path, || LocalStore.remove_tree(path))
     }
+}
+
+/// As a copy inside S3: in one step, also to a folder that is not there.
+fn copy(from: &str, to: &str, overwrites: bool) -> Result<(), StoreError> {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let (folder, name) = to.rsplit_once('/').unwrap();
+    let link = format!("{folder}/.{name}.{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let failed = |error| StoreError::from_io("copy to", to, error);
+    if !std::fs::exists(from).map_err(failed)? {
+        return Err(failed(std::io::ErrorKind::NotFound.into()));
+    }
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    if !overwrites {
+        return std::fs::hard_link(from, to).map_err(failed);
+    }
+    std::fs::hard_link(from, &link).map_err(failed)?;
+    std::fs::rename(&link, to).map_err(failed)?;
+    // It stays where both were the same file already.
+    let _ = std::fs::remove_file(link);
+    Ok(())
 }
 
 #[derive(Debug)]

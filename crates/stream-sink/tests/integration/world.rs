@@ -28,6 +28,7 @@ pub(crate) struct World {
     _folder: Option<TempDir>,
     pub(crate) local: LocalCatalog,
     pub(crate) tables: Vec<TableDef>,
+    has_no_renames: bool,
 }
 
 impl World {
@@ -39,11 +40,17 @@ impl World {
         Self { local, ..world }
     }
 
+    /// One whose store copies and removes, as S3.
+    pub(crate) fn without_renames() -> Self {
+        Self { has_no_renames: true, ..Self::new() }
+    }
+
     /// A warehouse that somebody else cleans up, with its tables.
     pub(crate) fn at(warehouse: &Path) -> Self {
         let naming = Naming::new("default", "", "/warehouse").unwrap();
         let tables = Ddl::load(&naming).unwrap().order_tables;
-        Self { _folder: None, local: LocalCatalog::new(warehouse), tables }
+        let local = LocalCatalog::new(warehouse);
+        Self { _folder: None, local, tables, has_no_renames: false }
     }
 
     pub(crate) fn layout(&self) -> Layout {
@@ -66,6 +73,9 @@ impl World {
 
     pub(crate) fn job(&self, name: &str) -> Job {
         let catalog = Arc::new(TroubledCatalog::new(&self.local));
+        if self.has_no_renames {
+            catalog.process.copy_and_remove();
+        }
         Job::new(name, catalog.process.clone(), catalog, &self.tables)
     }
 
