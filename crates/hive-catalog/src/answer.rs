@@ -86,7 +86,7 @@ impl Refusal {
         let kind = if message.contains(MODIFIED) {
             MetastoreErrorKind::Modified
         } else if DATABASE_DOWN.iter().any(|text| message.contains(text)) {
-            MetastoreErrorKind::DatabaseDown
+            MetastoreErrorKind::Unavailable
         } else {
             kind
         };

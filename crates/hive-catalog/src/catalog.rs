@@ -17,19 +17,16 @@ use warehouse::ddl::{Ddl, TableDef, ViewDef};
 use warehouse::fault;
 use warehouse::run_id::RunId;
 
-use crate::client::Metastore;
+use crate::calls::{FoundTable, MetastoreCalls};
 use crate::definitions::{
     RUN_ID, VIRTUAL_VIEW, catalog_table, difference, parameter, partition, table, values, view,
 };
 use crate::error::MetastoreErrorKind;
 
-/// What a metastore of Hive 4 says when it is to compare a parameter, and `hive.metastore.try.direct.sql` is false.
-const NO_COMPARISON: &str = "make sure direct SQL is enabled";
-
 /// The tables and views of one warehouse folder in a Hive metastore.
 #[derive(Clone, Debug)]
 pub struct HiveCatalog {
-    metastore: Arc<Metastore>,
+    metastore: Arc<dyn MetastoreCalls>,
     warehouse: Location,
     ddl: Arc<Ddl>,
     lease: Duration,
@@ -44,7 +41,12 @@ struct HiveLock {
 
 impl HiveCatalog {
     /// Touches nothing yet. `lease` is how long a holder of the lock that gives no sign of life is waited for.
-    pub fn new(metastore: Metastore, warehouse: Location, ddl: Ddl, lease: Duration) -> Self {
+    pub fn new(
+        metastore: impl MetastoreCalls + 'static,
+        warehouse: Location,
+        ddl: Ddl,
+        lease: Duration,
+    ) -> Self {
         Self { metastore: Arc::new(metastore), warehouse, ddl: Arc::new(ddl), lease }
     }
 
@@ -65,7 +67,9 @@ impl HiveCatalog {
 
     /// The table if it is there, and fits.
     fn find_table(&self, def: &TableDef) -> Result<Option<Table>, CatalogError> {
-        let Some(found) = self.metastore.get_table(&def.database, &def.name)? else {
+        let Some(FoundTable { table: found, .. }) =
+            self.metastore.get_table(&def.database, &def.name)?
+        else {
             return Ok(None);
         };
         let found_location = found.sd.as_ref().and_then(|sd| sd.location.as_deref());
@@ -82,9 +86,10 @@ impl HiveCatalog {
     }
 
     /// The view if it is there, and is one.
-    fn find_view(&self, def: &ViewDef) -> Result<Option<Table>, CatalogError> {
+    fn find_view(&self, def: &ViewDef) -> Result<Option<FoundTable>, CatalogError> {
         let found = self.metastore.get_table(&def.database, &def.name)?;
-        let kind = found.as_ref().and_then(|found| found.table_type.as_deref()).unwrap_or_default();
+        let kind = found.as_ref().and_then(|found| found.table.table_type.as_deref());
+        let kind = kind.unwrap_or_default();
         if found.is_none() || kind == VIRTUAL_VIEW {
             return Ok(found);
         }
@@ -103,7 +108,7 @@ impl HiveCatalog {
     }
 
     fn create_database(&self, name: &str) -> Result<(), CatalogError> {
-        if self.metastore.get_database(name)?.is_some() {
+        if self.metastore.has_database(name)? {
             return Ok(());
         }
         let database = Database {
@@ -116,7 +121,7 @@ impl HiveCatalog {
             Err(error) if error.kind == MetastoreErrorKind::AlreadyExists => Ok(()),
             // Somebody else was quicker by less than the metastore looks for.
             Err(error) if error.kind == MetastoreErrorKind::Refused => {
-                self.metastore.get_database(name)?.map(drop).ok_or_else(|| error.into())
+                if self.metastore.has_database(name)? { Ok(()) } else { Err(error.into()) }
             }
             created => Ok(created?),
         }
@@ -209,7 +214,7 @@ impl Catalog for HiveCatalog {
         }
         for def in &self.ddl.views {
             let Some(found) = self.metastore.get_table(&def.database, &def.name)? else { continue };
-            let text = found.view_original_text.as_deref().unwrap_or_default();
+            let text = found.table.view_original_text.as_deref().unwrap_or_default();
             // A view that somebody has given another query is not one of ours until it is published again.
             if let Some(snapshot_date) = def.snapshot_of(text) {
                 let shown = CatalogView {
@@ -348,16 +353,18 @@ impl HiveLock {
         &self,
         change: &ViewChange,
         run_id: &str,
-        mut before: Option<Table>,
+        mut before: Option<FoundTable>,
     ) -> Result<(), CatalogError> {
         let catalog = &self.catalog;
         let metastore = &catalog.metastore;
         let def = catalog.view_def(&change.name)?;
         let table = catalog.table_def(&change.view.table)?;
-        let new = |before: Option<&Table>| {
+        let new = |before: Option<&FoundTable>| {
             let date = &change.view.snapshot_date;
-            view(def, table, date, run_id, metastore.user(), before)
+            view(def, table, date, run_id, metastore.user(), before.map(|before| &before.table))
         };
+        let changed =
+            || CatalogError::ChangedMeanwhile { object: format!("view {}", def.qualified_name()) };
         self.claim.check()?;
         if before.is_none() {
             match metastore.create_table(&new(None)) {
@@ -367,31 +374,19 @@ impl HiveLock {
                 created => return Ok(created?),
             }
         }
-        let parameters = before.as_ref().and_then(|before| before.parameters.as_ref());
-        let published_by = parameter(parameters, RUN_ID);
-        let expected = published_by.map(|run| (RUN_ID, run));
-        let new = new(before.as_ref());
-        let altered = match metastore.alter_table(&new, expected) {
-            // A Hive 4 metastore without direct SQL cannot compare. The claim has to do.
-            Err(error) if error.source.to_string().contains(NO_COMPARISON) => {
-                metastore.alter_table(&new, None)
-            }
-            altered => altered,
-        };
-        match altered {
+        // Gone again since it was there already?
+        let before = before.ok_or_else(changed)?;
+        match metastore.replace_view(&new(Some(&before)), &before) {
             Err(error) if error.kind == MetastoreErrorKind::Modified => {
                 let now = metastore.get_table(&def.database, &def.name)?;
-                let now = now.as_ref().and_then(|now| now.parameters.as_ref());
+                let now = now.as_ref().and_then(|now| now.table.parameters.as_ref());
                 match parameter(now, RUN_ID) {
                     // An earlier try of this call, whose answer got lost.
                     Some(run) if run == run_id => Ok(()),
-                    _ => {
-                        let object = format!("view {}", def.qualified_name());
-                        Err(CatalogError::ChangedMeanwhile { object })
-                    }
+                    _ => Err(changed()),
                 }
             }
-            altered => Ok(altered?),
+            replaced => Ok(replaced?),
         }
     }
 }

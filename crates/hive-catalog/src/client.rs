@@ -23,6 +23,7 @@ use volo_thrift::codec::default::DefaultMakeCodec;
 
 use crate::address::Address;
 use crate::answer::{Failure, Refusal, answer};
+use crate::calls::or_none;
 use crate::connect::Connect;
 use crate::error::{MetastoreError, MetastoreErrorKind};
 
@@ -204,8 +205,9 @@ impl Metastore {
         let error = |kind, source| MetastoreError {
             action,
             object: object(),
-            servers: self.servers(),
+            server: format!("the Hive metastore at {}", self.servers()),
             kind,
+            advice: advice(kind).into(),
             source,
         };
         loop {
@@ -280,6 +282,25 @@ impl Drop for Metastore {
     }
 }
 
+/// What the user can do, at the end of a sentence.
+fn advice(kind: MetastoreErrorKind) -> &'static str {
+    match kind {
+        MetastoreErrorKind::NotFound => ": it is not there",
+        MetastoreErrorKind::AlreadyExists => ": it is there already",
+        MetastoreErrorKind::Modified => ": somebody else has changed it meanwhile",
+        MetastoreErrorKind::Refused => "",
+        MetastoreErrorKind::Unavailable => {
+            ": the database behind it does not answer; try again later"
+        }
+        MetastoreErrorKind::Unreachable => {
+            ": it does not answer; check that it runs and that catalog.uris or hive-site.xml names it"
+        }
+        MetastoreErrorKind::Protocol => {
+            ": its answer is not understood; Hive 3.1 and 4.0 without Kerberos are supported"
+        }
+    }
+}
+
 fn context(properties: &[(&str, &str)]) -> EnvironmentContext {
     let properties = properties
         .iter()
@@ -295,12 +316,4 @@ fn name_of(table: &Table) -> String {
     };
     let part = |part: &Option<pilota::FastStr>| part.as_deref().unwrap_or_default().to_owned();
     format!("{kind} {}.{}", part(&table.db_name), part(&table.table_name))
-}
-
-/// An answer that is "there is none" is none.
-fn or_none<T>(found: Result<T, MetastoreError>) -> Result<Option<T>, MetastoreError> {
-    match found {
-        Err(error) if error.kind == MetastoreErrorKind::NotFound => Ok(None),
-        found => found.map(Some),
-    }
 }

@@ -1,21 +1,24 @@
-//! What a metastore refuses, and what the user can do about it.
+//! What a server refuses, and what the user can do about it.
 
+use std::borrow::Cow;
 use std::error::Error;
 
 use warehouse::catalog::CatalogError;
 
 /// A call that failed.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {object} in the Hive metastore at {servers}{}", kind.advice())]
+#[error("cannot {action} {object} in {server}{advice}")]
 pub struct MetastoreError {
     /// What was attempted, in the infinitive: `create`.
     pub action: &'static str,
     /// With what: `table default.orders`.
     pub object: String,
-    /// Who was asked.
-    pub servers: String,
+    /// Who was asked: `the Hive metastore at thrift://host:9083`.
+    pub server: String,
     /// What kind of failure it is.
     pub kind: MetastoreErrorKind,
+    /// What the user can do, as the end of the sentence: `: it is not there`.
+    pub advice: Cow<'static, str>,
     /// What the server said, or why it cannot be reached.
     pub source: Box<dyn Error + Send + Sync>,
 }
@@ -29,37 +32,21 @@ pub enum MetastoreErrorKind {
     AlreadyExists,
     /// Somebody else has changed it meanwhile.
     Modified,
-    /// The metastore says no.
+    /// The server says no.
     Refused,
-    /// The metastore cannot reach the database behind it. Worth a retry.
-    DatabaseDown,
+    /// The server answers that it cannot do it now: it has lost the database behind it, it has too much to do. Worth a
+    /// retry.
+    Unavailable,
     /// No server answers, or not in time. Worth a retry.
     Unreachable,
-    /// The program that answers does not speak the metastore's protocol, or a version of it that has not this call.
+    /// The program that answers does not speak the server's protocol, or a version of it that has not this call.
     Protocol,
 }
 
 impl MetastoreErrorKind {
     /// Whether the same call may succeed later without anybody doing anything.
     pub fn is_retryable(self) -> bool {
-        matches!(self, Self::DatabaseDown | Self::Unreachable)
-    }
-
-    /// The end of a sentence.
-    fn advice(self) -> &'static str {
-        match self {
-            Self::NotFound => ": it is not there",
-            Self::AlreadyExists => ": it is there already",
-            Self::Modified => ": somebody else has changed it meanwhile",
-            Self::Refused => "",
-            Self::DatabaseDown => ": the database behind it does not answer; try again later",
-            Self::Unreachable => {
-                ": it does not answer; check that it runs and that catalog.uris or hive-site.xml names it"
-            }
-            Self::Protocol => {
-                ": its answer is not understood; Hive 3.1 and 4.0 without Kerberos are supported"
-            }
-        }
+        matches!(self, Self::Modified | Self::Unavailable | Self::Unreachable)
     }
 }
 

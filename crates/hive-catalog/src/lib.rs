@@ -1,7 +1,8 @@
 //! The tables of a warehouse in a Hive metastore, of Hive 4.0 or 3.1.
 //!
 //! [`HiveCatalog`] is a [`warehouse::catalog::Catalog`]: it creates database, tables and views from `hive/ddl`, points
-//! partitions at the files of a run and views at the newest snapshot. [`Metastore`] is the client below it.
+//! partitions at the files of a run and views at the newest snapshot. [`Metastore`] is the client below it. Other servers
+//! that keep tables as Hive does can take its place: [`MetastoreCalls`].
 //!
 //! # What differs from the local catalog
 //! - A metastore changes one object at a time. So partitions are changed before views: whoever reads through a view
@@ -21,6 +22,7 @@
 
 mod address;
 mod answer;
+mod calls;
 mod catalog;
 mod client;
 mod connect;
@@ -28,6 +30,7 @@ mod definitions;
 mod error;
 
 pub use self::address::{Address, InvalidAddress};
+pub use self::calls::{FoundTable, MetastoreCalls, PARTITIONS_PER_CALL, or_none};
 pub use self::catalog::HiveCatalog;
 pub use self::client::{Metastore, MetastoreSettings};
 pub use self::error::{MetastoreError, MetastoreErrorKind};

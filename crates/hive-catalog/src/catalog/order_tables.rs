@@ -15,11 +15,9 @@ use warehouse::ddl::TableDef;
 use warehouse::run_id::RunId;
 
 use super::{HiveCatalog, mark};
+use crate::calls::PARTITIONS_PER_CALL;
 use crate::definitions::{order_partition, seconds_now, values};
-use crate::error::MetastoreErrorKind;
-
-/// Partitions of one call. Each comes with the columns of its table, so an answer is a few hundred kilobytes.
-const PARTITIONS_PER_CALL: usize = 100;
+use crate::error::{MetastoreError, MetastoreErrorKind};
 
 impl HiveCatalog {
     pub(super) fn create_order_tables(&self, tables: &[TableDef]) -> Result<(), CatalogError> {
@@ -92,7 +90,11 @@ impl HiveCatalog {
         names: &[String],
     ) -> Result<BTreeMap<String, String>, CatalogError> {
         self.check_table(def)?;
-        self.locations(def, names)
+        let mut locations = BTreeMap::new();
+        for names in names.chunks(PARTITIONS_PER_CALL) {
+            locations.extend(self.locations(def, self.find_partitions(def, names)?));
+        }
+        Ok(locations)
     }
 
     pub(super) fn list_order_partitions(
@@ -100,22 +102,14 @@ impl HiveCatalog {
         def: &TableDef,
     ) -> Result<BTreeMap<String, String>, CatalogError> {
         self.check_table(def)?;
-        let names = self.metastore.get_partition_names(&def.database, &def.name)?;
-        self.locations(def, &names)
+        let found = self.metastore.get_many_partitions(&def.database, &def.name);
+        Ok(self.locations(def, self.of_table(def, found)?))
     }
 
-    fn locations(
-        &self,
-        def: &TableDef,
-        names: &[String],
-    ) -> Result<BTreeMap<String, String>, CatalogError> {
-        let mut locations = BTreeMap::new();
-        for names in names.chunks(PARTITIONS_PER_CALL) {
-            for found in self.find_partitions(def, names)? {
-                locations.insert(def.partition_name(&values(&found)), self.location_in(&found));
-            }
-        }
-        Ok(locations)
+    fn locations(&self, def: &TableDef, partitions: Vec<Partition>) -> BTreeMap<String, String> {
+        let location =
+            |found: &Partition| (def.partition_name(&values(found)), self.location_in(found));
+        partitions.iter().map(location).collect()
     }
 
     pub(super) fn move_order_partition(
@@ -186,11 +180,21 @@ impl HiveCatalog {
         def: &TableDef,
         names: &[String],
     ) -> Result<Vec<Partition>, CatalogError> {
-        match self.metastore.get_partitions_by_names(&def.database, &def.name, names) {
+        let found = self.metastore.get_partitions_by_names(&def.database, &def.name, names);
+        self.of_table(def, found)
+    }
+
+    /// What was asked of a table, which may have gone meanwhile.
+    fn of_table<T>(
+        &self,
+        def: &TableDef,
+        answer: Result<T, MetastoreError>,
+    ) -> Result<T, CatalogError> {
+        match answer {
             Err(error) if error.kind == MetastoreErrorKind::NotFound => {
                 Err(self.unknown(&def.qualified_name()))
             }
-            found => Ok(found?),
+            answer => Ok(answer?),
         }
     }
 

@@ -2,8 +2,9 @@
 
 use hive_metastore::{AddPartitionsRequest, Partition};
 
-use super::{Metastore, context, or_none};
+use super::{Metastore, context};
 use crate::answer::answer;
+use crate::calls::or_none;
 use crate::error::MetastoreError;
 
 impl Metastore {

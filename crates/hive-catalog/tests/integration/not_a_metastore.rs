@@ -115,7 +115,7 @@ fn a_fault_of_the_server() {
     let lost =
         "Exception thrown: com.mysql.jdbc.CommunicationsException: Communications link failure";
     let meta_exception = [&[12, 0, 1], &exception(lost, 0)[..], &[0]].concat();
-    check(&answering(2, &meta_exception), MetastoreErrorKind::DatabaseDown, "link failure");
+    check(&answering(2, &meta_exception), MetastoreErrorKind::Unavailable, "link failure");
     let no_such_object = [&[12, 0, 2], &exception("gone", 0)[..], &[0]].concat();
     call(&answering(2, &no_such_object)).unwrap();
 }
