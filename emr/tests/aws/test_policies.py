@@ -147,10 +147,13 @@ class Policies(Case):
         glue = self.policies["node-glue"]
         arn = f"arn:aws:glue:eu-west-1:{ACCOUNT}:"
         for table in ("p_ecom_user_segments", "p_ecom_user_segments_current", "p_ecom_orders_tagged"):
-            self.assertTrue(allows(glue, "glue:UpdateTable", f"{arn}table/shop/{table}"), table)
-        self.assertTrue(allows(glue, "glue:GetTable", f"{arn}table/shop/other"))
-        self.assertFalse(allows(glue, "glue:UpdateTable", f"{arn}table/shop/other"))
-        self.assertFalse(allows(glue, "glue:UpdateTable", f"{arn}table/elsewhere/p_ecom_user_segments"))
+            for action in ("GetTable", "UpdateTable", "CreatePartition"):
+                self.assertTrue(allows(glue, f"glue:{action}", f"{arn}table/shop/{table}"), table)
+        for table in ("shop/other", "elsewhere/p_ecom_user_segments"):
+            for action in ("GetTable", "UpdateTable", "CreatePartition"):
+                self.assertFalse(allows(glue, f"glue:{action}", f"{arn}table/{table}"), f"{action} {table}")
+        self.assertTrue(allows(glue, "glue:CreateDatabase", f"{arn}database/shop"))
+        self.assertFalse(allows(glue, "glue:CreateDatabase", f"{arn}database/elsewhere"))
         # The suite drops neither tables nor databases.
         for action in ("DeleteTable", "DeleteDatabase", "BatchDeleteTable"):
             self.assertFalse(allows(glue, f"glue:{action}", f"{arn}table/shop/p_ecom_user_segments"), action)
