@@ -151,7 +151,8 @@ impl OpenFile {
                 *opened += 1;
                 // Row groups end where this module says, not before.
                 let options =
-                    WriteOptions { rows_per_row_group: usize::MAX, ..WriteOptions::default() };
+                    // Compaction writes the statistics of texts.
+                    WriteOptions { rows_per_row_group: usize::MAX, text_statistics: false, ..WriteOptions::default() };
                 let path = staging.folder.join(&name);
                 let file = ParquetFile::create(&path, &staging.schemas[table], &options)?;
                 reach(fault::FILE_CREATED);

@@ -50,11 +50,19 @@ pub struct WriteOptions {
     /// Rows of a data page, the least that a reader can read. A multiple of 1,024, else it is rounded up. A page is
     /// shorter where a dictionary or a megabyte is full.
     pub rows_per_page: usize,
+    /// Whether texts have statistics (least and greatest value of a page and a row group). They are worth their time where
+    /// readers can skip by them: not in small files that are replaced soon, with all values in each.
+    pub text_statistics: bool,
 }
 
 impl Default for WriteOptions {
     fn default() -> Self {
-        Self { sorted_by: None, rows_per_row_group: 65_536, rows_per_page: 4_096 }
+        Self {
+            sorted_by: None,
+            rows_per_row_group: 65_536,
+            rows_per_page: 4_096,
+            text_statistics: true,
+        }
     }
 }
 
@@ -369,7 +377,8 @@ fn properties(
         .set_statistics_truncate_length(None)
         .set_column_index_truncate_length(None);
     for field in schema.fields() {
-        if leaf_schema::is_int96(field.data_type()) {
+        let plain_text = field.data_type() == &DataType::Utf8 && !options.text_statistics;
+        if plain_text || leaf_schema::is_int96(field.data_type()) {
             let column = ColumnPath::from(field.name().as_str());
             builder = builder.set_column_statistics_enabled(column, EnabledStatistics::None);
         }

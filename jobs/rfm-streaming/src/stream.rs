@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use job_kit::exit::RetryLater;
-use kafka_client::{Connection, Topic};
+use kafka_client::{Connection, MessageQueue, Topic};
 use rdkafka::consumer::Consumer;
 use service_kit::signals::Stop;
 use service_kit::{Condition, Health, Server, endpoints};
@@ -28,7 +28,7 @@ use self::take_over::Rivalry;
 use crate::collect::Collector;
 use crate::config::{Place, Settings};
 use crate::console::{Totals, say};
-use crate::consumer::{self, StreamConsumer};
+use crate::consumer::{self, StreamConsumer, StreamContext};
 use crate::events::Event;
 use crate::feed::Feed;
 use crate::metrics::JobMetrics;
@@ -107,7 +107,8 @@ pub(crate) fn run(
     let publishing = crate::publishing::start(publisher, publish, events_in, commands)?;
     let collector = Collector::new(settings, place, writer, segments, feed, metrics.clone())?;
     let collector = Arc::new(Mutex::new(collector));
-    let consumer = consumer::create(&config, &connection, &collector)?;
+    let consumer = Arc::new(consumer::create(&config, &connection, &collector)?);
+    let messages = MessageQueue::new(consumer.clone())?;
     consumer.subscribe(&[topic])?;
     tracing::info!(
         topic,
@@ -121,6 +122,7 @@ pub(crate) fn run(
         place,
         wishes,
         consumer,
+        messages,
         collector: Some(collector),
         events,
         watch,
@@ -210,7 +212,9 @@ struct Stream<'a> {
     settings: &'a Settings,
     place: &'a Place,
     wishes: Wishes,
-    consumer: StreamConsumer,
+    consumer: Arc<StreamConsumer>,
+    /// Of the Kafka partitions that are open.
+    messages: MessageQueue<StreamContext>,
     /// Until the end.
     collector: Option<Arc<Mutex<Collector>>>,
     events: Receiver<Event>,

@@ -10,4 +10,5 @@ mod embedded;
 mod expiring_tokens;
 mod iam;
 mod logins;
+mod message_queue;
 mod unreachable;

@@ -208,9 +208,16 @@ fn statistics_are_exact_or_absent() {
             ),
         ],
     );
-    write(&path, &[rows.unwrap()], &WriteOptions::default());
+    let rows = [rows.unwrap()];
+    write(&path, &rows, &WriteOptions::default());
+    let without = folder.path().join("y.parquet");
+    write(&without, &rows, &WriteOptions { text_statistics: false, ..WriteOptions::default() });
+    let of_without = metadata(&without);
+    assert!(of_without.row_group(0).column(0).statistics().is_none());
+    assert!(matches!(of_without.column_index().unwrap()[0][0], ColumnIndexMetaData::NONE));
     let metadata = metadata(&path);
     let group = metadata.row_group(0);
+    assert_eq!(of_without.row_group(0).column(2).statistics(), group.column(2).statistics());
     let Some(Statistics::ByteArray(text)) = group.column(0).statistics() else { panic!() };
     assert_eq!(text.min_opt().unwrap().data(), b"a");
     assert_eq!(text.max_opt().unwrap().data(), long.as_bytes());

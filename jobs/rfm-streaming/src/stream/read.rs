@@ -1,8 +1,12 @@
 //! From the consumer to the collector, and what the consumer says when there is no message.
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
+use kafka_client::Record;
 use order_model::Timestamp;
 use rdkafka::Message as _;
 use rdkafka::consumer::Consumer;
@@ -23,39 +27,56 @@ const LEAST_POLL: Duration = Duration::from_millis(1);
 impl Stream<'_> {
     /// Takes the messages that are there, or waits a moment for one.
     pub(super) fn read(&mut self) -> anyhow::Result<()> {
-        let mut messages: Vec<BorrowedMessage<'_>> = Vec::new();
-        let mut errors = Vec::new();
         let wait = self.collector()?.due_in().unwrap_or(POLL).clamp(LEAST_POLL, POLL);
-        let mut next = self.consumer.poll(wait);
+        // Where nothing can come the group's decisions are waited for.
+        let (for_group, for_messages) =
+            if self.reads_nothing() { (wait, Duration::ZERO) } else { (Duration::ZERO, wait) };
+        let mut errors = Vec::new();
+        let collector = self.collector.as_ref().ok_or_else(|| anyhow!("the job has ended"))?;
+        let mut taken = Taken { collector, locked: None, at_end: &mut self.at_end, messages: 0 };
+        let mut next = self.consumer.poll(for_group);
+        let for_messages = if next.is_some() { Duration::ZERO } else { for_messages };
         while let Some(polled) = next {
             match polled {
-                Ok(message) => messages.push(message),
+                Ok(message) => {
+                    taken.take(record(&message))?;
+                    // The group's callbacks want the collector.
+                    taken.locked = None;
+                }
                 Err(error) => errors.push(error),
             }
-            if messages.len() >= MESSAGES_AT_ONCE || errors.len() >= MESSAGES_AT_ONCE {
+            if errors.len() >= MESSAGES_AT_ONCE {
                 break;
             }
             next = self.consumer.poll(Duration::ZERO);
         }
-        if !messages.is_empty() {
-            let mut collector = self.collector()?;
-            collector.tick();
-            for message in &messages {
-                take(&mut collector, message)?;
+        let (mut room, mut outcome) = (MESSAGES_AT_ONCE, Ok(()));
+        self.messages.read(for_messages, |message| {
+            match message {
+                Ok(record) => outcome = taken.take(record),
+                Err(error) => errors.push(error),
             }
-            drop(collector);
-            if !self.at_end.is_empty() {
-                for message in &messages {
-                    self.at_end.remove(&message.partition());
-                }
+            room -= 1;
+            if room > 0 && outcome.is_ok() {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
             }
-            let n = messages.len() as u64;
+        });
+        let n = taken.messages;
+        drop(taken);
+        outcome?;
+        if n > 0 {
             self.metrics.messages.inc_by(n);
             self.read += n;
             self.consumer.context().hooks().succeeded();
         }
-        drop(messages);
         errors.into_iter().try_for_each(|error| self.note(error))
+    }
+
+    /// Whether no Kafka partition is open, or reading waits.
+    fn reads_nothing(&self) -> bool {
+        self.congested || self.assigned.is_subset(&self.to_open)
     }
 
     pub(super) fn note(&mut self, error: KafkaError) -> anyhow::Result<()> {
@@ -126,10 +147,40 @@ impl Stream<'_> {
     }
 }
 
-fn take(collector: &mut Collector, message: &BorrowedMessage<'_>) -> anyhow::Result<()> {
-    let millis = message.timestamp().to_millis().filter(|millis| *millis >= 0);
-    let timestamp = millis.and_then(|millis| millis.checked_mul(1_000)).map(Timestamp::from_micros);
-    let raw =
-        Raw { key: message.key(), value: message.payload(), timestamp, offset: message.offset() };
-    collector.take(message.partition(), &raw)
+/// Where messages go.
+struct Taken<'a> {
+    collector: &'a Mutex<Collector>,
+    /// From the first message on: nobody is kept from the collector while there is none.
+    locked: Option<MutexGuard<'a, Collector>>,
+    at_end: &'a mut BTreeSet<i32>,
+    messages: u64,
+}
+
+impl Taken<'_> {
+    fn take(&mut self, record: Record<'_>) -> anyhow::Result<()> {
+        let collector = self.locked.get_or_insert_with(|| {
+            let mut collector = self.collector.lock().unwrap_or_else(PoisonError::into_inner);
+            collector.tick();
+            collector
+        });
+        let Record { partition, offset, key, value, timestamp_millis } = record;
+        let micros = timestamp_millis.and_then(|millis| millis.checked_mul(1_000));
+        let timestamp = micros.map(Timestamp::from_micros);
+        self.messages += 1;
+        if !self.at_end.is_empty() {
+            self.at_end.remove(&partition);
+        }
+        collector.take(partition, &Raw { key, value, timestamp, offset })
+    }
+}
+
+/// A message of a Kafka partition that the queue was not told of when it came.
+fn record<'m>(message: &'m BorrowedMessage<'_>) -> Record<'m> {
+    Record {
+        partition: message.partition(),
+        offset: message.offset(),
+        key: message.key(),
+        value: message.payload(),
+        timestamp_millis: message.timestamp().to_millis().filter(|millis| *millis >= 0),
+    }
 }

@@ -116,6 +116,7 @@ impl Stream<'_> {
             tracing::info!(source = %opened.source, offset = next, epoch = opened.epoch, "taken over");
             seek.add_partition_offset(topic, opened.source.partition, Offset::Offset(next))?;
             self.metrics.committed(&opened.source, next);
+            self.messages.add(topic, opened.source.partition)?;
             collector.opened(opened, next);
         }
         drop(collector);

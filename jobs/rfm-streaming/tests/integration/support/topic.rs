@@ -87,7 +87,11 @@ impl Topic {
         // It is gone some time after the broker has said so.
         wait_until("the topic is there again", || match self.make(partitions) {
             Ok(()) => true,
-            Err(RDKafkaErrorCode::TopicAlreadyExists) => false,
+            Err(RDKafkaErrorCode::TopicAlreadyExists) => {
+                // A producer that asks for it in between makes the broker create it, with one partition.
+                block_on(self.admin.delete_topics(&[&self.name], &options())).unwrap();
+                false
+            }
             Err(code) => panic!("{code}"),
         });
         // The old one counts its messages on.
