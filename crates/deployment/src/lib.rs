@@ -4,6 +4,8 @@
 //! with already is not repeated in a job's file: HDFS comes from `HADOOP_CONF_DIR`, the metastore's addresses from
 //! `hive-site.xml` in `HIVE_CONF_DIR`.
 
+mod s3;
+
 use std::path::PathBuf;
 
 use hadoop_conf::{ConfError, HadoopConf};
@@ -121,8 +123,13 @@ impl Deployment {
     /// # Errors
     /// [`DeploymentError::Conf`].
     pub fn from_env() -> Result<Self, DeploymentError> {
-        let conf = HadoopConf::from_env()?;
-        Ok(Self { stores: Stores::local().with(HdfsStores::new(conf.clone())), conf })
+        Ok(Self::from_conf(HadoopConf::from_env()?))
+    }
+
+    /// From a configuration that somebody has read already. Touches no server.
+    pub fn from_conf(conf: HadoopConf) -> Self {
+        let hdfs = HdfsStores::new(conf.clone());
+        Self { stores: Stores::local().with(hdfs).with(s3::stores(&conf)), conf }
     }
 
     /// The stores.

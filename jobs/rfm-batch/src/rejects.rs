@@ -55,10 +55,10 @@ pub(crate) fn remove_old(warehouse: &Location, keep: Duration, now: SystemTime) 
             return;
         }
     };
+    // By the time in its name: not every store knows when a folder was changed.
+    let oldest_kept = RunId::from_parts(now.checked_sub(keep).unwrap_or(SystemTime::UNIX_EPOCH), 0);
     for entry in entries {
-        let is_run = entry.name.parse::<RunId>().is_ok();
-        let age = now.duration_since(entry.modified).ok();
-        if is_run && age.is_some_and(|age| age > keep) {
+        if entry.name.parse::<RunId>().is_ok_and(|run| run < oldest_kept) {
             let run = folder.join(&entry.name);
             match run.remove_tree() {
                 Ok(()) => tracing::info!(path = %run, "removed old rejects"),

@@ -4,6 +4,10 @@
 mod job;
 mod naive;
 
+#[cfg(feature = "s3")]
+#[path = "../../../../crates/s3-store/tests/integration/server.rs"]
+mod s3_server;
+
 mod bad_input;
 mod cli;
 mod cluster;
@@ -13,3 +17,5 @@ mod numbers;
 mod publishing;
 #[cfg(feature = "real-data")]
 mod real_data;
+#[cfg(feature = "s3")]
+mod s3;
