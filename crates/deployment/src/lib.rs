@@ -2,7 +2,7 @@
 //!
 //! Every job opens them here, so all of them read the same settings in the same way. What a Hadoop node is configured
 //! with already is not repeated in a job's file: HDFS comes from `HADOOP_CONF_DIR`, the metastore's addresses from
-//! `hive-site.xml` in `HIVE_CONF_DIR`.
+//! `hive-site.xml` in `HIVE_CONF_DIR`, and whether it is AWS Glue that stands in the metastore's place.
 
 mod s3;
 
@@ -20,6 +20,13 @@ use warehouse::local_catalog::LocalCatalog;
 
 /// Where hive-site.xml has the metastore's addresses; the second is what a Hive 3 standalone metastore calls them.
 const URIS: [&str; 2] = ["hive.metastore.uris", "metastore.thrift.uris"];
+
+/// Where hive-site.xml says what Hive keeps its tables in. On EMR a class of this name stands for Glue.
+const CLIENT_FACTORY: &str = "hive.metastore.client.factory.class";
+const GLUE_FACTORY: &str = "AWSGlueDataCatalogHiveClientFactory";
+/// The account that has the catalog of Glue, if it is not the one that asks.
+#[cfg(feature = "glue")]
+const GLUE_CATALOG_ID: &str = "hive.metastore.glue.catalogid";
 
 /// `[warehouse]`: where the tables are and what they are called.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -41,9 +48,9 @@ pub struct CatalogSettings {
     pub kind: CatalogKind,
     /// Metastores, separated by commas; without it those of hive-site.xml.
     pub uris: Option<String>,
-    /// How long one call to a metastore may take.
+    /// How long one call to a metastore or to Glue may take.
     pub timeout: HumanDuration,
-    /// How long a call is tried again while no metastore answers.
+    /// How long a call is tried again while no metastore answers, or Glue does not.
     pub keep_trying: HumanDuration,
     /// How long a run that gives no sign of life keeps others from publishing.
     pub lease: HumanDuration,
@@ -55,8 +62,10 @@ pub struct CatalogSettings {
 pub enum CatalogKind {
     /// A file in the warehouse folder, no server.
     Local,
-    /// A Hive metastore.
+    /// A Hive metastore; or Glue, where hive-site.xml says that Hive uses it, and `uris` is not set.
     Hive,
+    /// The AWS Glue Data Catalog.
+    Glue,
 }
 
 /// Why a deployment cannot be opened.
@@ -85,6 +94,21 @@ pub enum DeploymentError {
          hive.metastore.uris, or set catalog.uris = \"thrift://HOST:9083\""
     )]
     NoMetastore,
+    /// Addresses of metastores for a catalog that is none.
+    #[error(
+        "catalog.uris names Hive metastores, but catalog.kind is \"glue\"; leave catalog.uris out, or use \
+         catalog.kind = \"hive\""
+    )]
+    UrisOfGlue,
+    /// A catalog that this program was built without.
+    #[error(
+        "the tables are to be registered in AWS Glue ({reason}), but this program was built without it; build it with \
+         --features glue"
+    )]
+    WithoutGlue {
+        /// Which setting says so.
+        reason: &'static str,
+    },
     /// The local catalog on a store that is not the local disk.
     #[error(
         "catalog.kind is \"local\", which keeps its file on the local disk, but the warehouse is '{warehouse}'; use \
@@ -95,7 +119,7 @@ pub enum DeploymentError {
         warehouse: Location,
     },
     /// The operating system.
-    #[error("cannot start the client of the Hive metastore")]
+    #[error("cannot start the client of the catalog")]
     Start(#[from] std::io::Error),
 }
 
@@ -171,7 +195,7 @@ impl Deployment {
         catalog: &CatalogSettings,
     ) -> Result<Box<dyn Catalog>, DeploymentError> {
         let location = self.warehouse(warehouse)?;
-        match catalog.kind {
+        match self.catalog_kind(catalog) {
             CatalogKind::Local => match location.local_path() {
                 Some(path) => Ok(Box::new(LocalCatalog::new(PathBuf::from(path)))),
                 None => Err(DeploymentError::NotLocal { warehouse: location }),
@@ -186,7 +210,63 @@ impl Deployment {
                 let ddl = self.ddl(warehouse)?;
                 Ok(Box::new(HiveCatalog::new(metastore, location, ddl, catalog.lease.get())))
             }
+            CatalogKind::Glue => {
+                if catalog.uris.is_some() {
+                    return Err(DeploymentError::UrisOfGlue);
+                }
+                self.glue(location, self.ddl(warehouse)?, catalog)
+            }
         }
+    }
+
+    /// Which catalog is meant: `hive` is Glue where hive-site.xml says that Hive's tables are there, as on EMR with the Glue
+    /// Data Catalog, unless addresses of metastores are set.
+    pub fn catalog_kind(&self, catalog: &CatalogSettings) -> CatalogKind {
+        let factory = self.conf.get_nonempty(CLIENT_FACTORY).unwrap_or_default();
+        let is_glue = factory.rsplit('.').next() == Some(GLUE_FACTORY);
+        match catalog.kind {
+            CatalogKind::Hive if is_glue && catalog.uris.is_none() => CatalogKind::Glue,
+            kind => kind,
+        }
+    }
+
+    #[cfg(feature = "glue")]
+    fn glue(
+        &self,
+        warehouse: Location,
+        ddl: Ddl,
+        catalog: &CatalogSettings,
+    ) -> Result<Box<dyn Catalog>, DeploymentError> {
+        let catalog_id = self.conf.get_nonempty(GLUE_CATALOG_ID);
+        let account = catalog_id.as_deref().unwrap_or("that of the credentials");
+        match catalog.kind {
+            CatalogKind::Glue => tracing::info!(account, "tables are registered in AWS Glue"),
+            _ => tracing::info!(
+                account,
+                "hive-site.xml names Glue's client ({CLIENT_FACTORY}): tables are registered in AWS Glue"
+            ),
+        }
+        let glue = glue_catalog::Glue::new(glue_catalog::GlueSettings {
+            catalog_id,
+            user: user_name(),
+            timeout: catalog.timeout.get(),
+            keep_trying: catalog.keep_trying.get(),
+        })?;
+        Ok(Box::new(HiveCatalog::new(glue, warehouse, ddl, catalog.lease.get())))
+    }
+
+    #[cfg(not(feature = "glue"))]
+    fn glue(
+        &self,
+        _: Location,
+        _: Ddl,
+        catalog: &CatalogSettings,
+    ) -> Result<Box<dyn Catalog>, DeploymentError> {
+        let reason = match catalog.kind {
+            CatalogKind::Glue => "catalog.kind is \"glue\"",
+            _ => "hive-site.xml names Glue's client as hive.metastore.client.factory.class",
+        };
+        Err(DeploymentError::WithoutGlue { reason })
     }
 
     fn metastores(&self, uris: Option<&str>) -> Result<Vec<Address>, DeploymentError> {
@@ -206,3 +286,6 @@ fn user_name() -> String {
         _ => whoami::username(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,6 +62,8 @@ pub(crate) enum CatalogKind {
     Local,
     /// A Hive metastore.
     Hive,
+    /// The AWS Glue Data Catalog.
+    Glue,
 }
 
 #[derive(Debug, Subcommand)]
@@ -105,6 +107,7 @@ impl Cli {
         let catalog = run.catalog.map(|kind| match kind {
             CatalogKind::Local => "local".to_owned(),
             CatalogKind::Hive => "hive".to_owned(),
+            CatalogKind::Glue => "glue".to_owned(),
         });
         [
             ("batch.input", text(&run.input)),

@@ -4,6 +4,10 @@
 mod job;
 mod naive;
 
+#[cfg(feature = "glue")]
+#[path = "../../../../crates/glue-catalog/tests/integration/server.rs"]
+mod glue_server;
+
 #[cfg(feature = "s3")]
 #[path = "../../../../crates/s3-store/tests/integration/server.rs"]
 mod s3_server;
@@ -12,6 +16,8 @@ mod bad_input;
 mod cli;
 mod cluster;
 mod determinism;
+#[cfg(feature = "glue")]
+mod glue;
 mod independent_reader;
 mod numbers;
 mod publishing;
