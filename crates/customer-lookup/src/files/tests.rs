@@ -18,7 +18,8 @@ fn schema() -> SchemaRef {
 /// A file of these customers, with tiny pages and row groups.
 fn file(folder: &std::path::Path, name: &str, ids: &[i64]) -> Location {
     let path = Location::local(folder.join(name));
-    let options = WriteOptions { sorted_by: None, rows_per_row_group: 2_048, rows_per_page: 1_024 };
+    let options =
+        WriteOptions { rows_per_row_group: 2_048, rows_per_page: 1_024, ..WriteOptions::default() };
     let mut file = ParquetFile::create(&path, &schema(), &options).unwrap();
     let names = ids.iter().map(|id| format!("customer {id}"));
     let columns: Vec<ArrayRef> = vec![
