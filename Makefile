@@ -9,6 +9,8 @@ BIN := $(CARGO_TARGET_DIR)/release
 # The real data set has so many lines.
 LINES ?= 541909
 SECONDS ?= 60
+# What the programs leave out unless they are built with it.
+AWS := rfm-batch/s3,rfm-batch/glue
 KILLS ?= 200
 COMPOSE_CONF := $(HOME)/.cache/rfm-suite/compose-conf
 
@@ -56,6 +58,7 @@ demo: build ## Show everything live at once on http://127.0.0.1:3034, until Ctrl
 
 test: ## Run all tests, on a local cluster too [ONLINE_RETAIL_CSV=FILE adds those on the real data]
 	dev/with-cluster dev/with-python cargo test --workspace $(if $(ONLINE_RETAIL_CSV),--features rfm-batch/real-data)
+	dev/with-python cargo test --workspace --features $(AWS) --test integration -- s3:: glue::
 
 test-page: ## Test the dashboard's page in Chromium; needs node 20 and npm
 	jobs/rfm-dashboard/browser-tests/run
@@ -70,6 +73,7 @@ check: ## Check formatting and lints
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets --features $(AWS) -- -D warnings
 
 check-scripts: ## Lint and test the shell scripts
 	dev/check-scripts
