@@ -15,7 +15,7 @@ KILLS ?= 200
 COMPOSE_CONF := $(HOME)/.cache/rfm-suite/compose-conf
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-batch data run run-cluster show stream stream-cluster dashboard demo soak test test-page test-yarn check check-scripts fuzz bench bench-streaming clean-data \
+.PHONY: help build build-batch data run run-cluster show stream stream-cluster dashboard demo soak dist test test-page test-yarn check check-scripts fuzz bench bench-streaming clean-data \
 	cluster-up cluster-down cluster-status cluster-env cluster-wipe cluster-up-docker cluster-down-docker
 
 help: ## List what make can do
@@ -55,6 +55,9 @@ dashboard: build ## Serve the page of segments and customers on http://127.0.0.1
 
 demo: build ## Show everything live at once on http://127.0.0.1:3034, until Ctrl-C [ARGS="--rate 500"]
 	$(BIN)/rfm-demo $(ARGS)
+
+dist: ## Build releases for Amazon Linux and Debian [ARGS="--processor aarch64"]
+	dev/dist $(ARGS)
 
 test: ## Run all tests, on a local cluster too [ONLINE_RETAIL_CSV=FILE adds those on the real data]
 	dev/with-cluster dev/with-python cargo test --workspace $(if $(ONLINE_RETAIL_CSV),--features rfm-batch/real-data)
