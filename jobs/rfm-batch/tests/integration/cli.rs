@@ -12,7 +12,7 @@ fn wrong_usage_ends_with_2_and_says_what_to_do() {
         (vec!["--input", "x.csv", "--snapshot-date", "10.12.2011"], "batch.snapshot_date"),
         (vec!["--input", "x.csv", "--snapshot-date", "2011-02-30"], "yyyy-MM-dd"),
         (vec!["--input", "x.csv", "--catalog", "oracle"], "possible values: local"),
-        (vec!["--input", "s3://b/x.csv"], "cannot use 's3://b/x.csv'"),
+        (vec!["--input", "ftp://b/x.csv"], "cannot use 'ftp://b/x.csv'"),
         (vec!["--input", "[.csv"], "not a valid glob"),
         (vec!["--config", "no.toml"], "no.toml"),
         (vec!["--config", "bad.toml"], "inputt"),
