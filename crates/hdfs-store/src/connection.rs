@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hdfs_native::{Client, ClientBuilder};
+use network_store::Threads;
 use store::StoreErrorKind;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
@@ -14,8 +15,10 @@ use tokio::time::{sleep, timeout};
 
 use crate::address::{Service, Target};
 use crate::problem::Problem;
-use crate::runtime;
 use crate::settings::Settings;
+
+/// Never dropped: `hdfs-native` keeps connections to DataNodes in a static of its own.
+pub(crate) static THREADS: Threads = Threads::new("HDFS");
 
 /// How often a call that may be repeated is tried when connections fail.
 const ATTEMPTS: u32 = 3;
@@ -69,7 +72,8 @@ impl Connection {
         &self,
         future: impl Future<Output = Result<T, Problem>> + Send + 'static,
     ) -> Result<T, Problem> {
-        runtime::wait(future)
+        THREADS
+            .wait(future)
             .unwrap_or_else(|text| Err(Problem::new(StoreErrorKind::Other, text, &self.asked)))
     }
 
@@ -135,7 +139,7 @@ impl Connection {
             .with_url(&self.target.url)
             .with_config_dir(NO_CONFIG_DIR)
             .with_config(settings)
-            .with_io_runtime(runtime::handle().map_err(other)?)
+            .with_io_runtime(THREADS.handle().map_err(other)?)
             .build()
             .map_err(|error| Problem::of(error, &self.asked))
     }

@@ -6,7 +6,7 @@
 //! - the calls block, from any thread, and each has a deadline (see `settings`);
 //! - addresses as Java's client understands them (see `address`);
 //! - errors by kind, which name the path and the NameNodes that were asked (see `problem`);
-//! - reading ahead, shared by all threads that read a file (see `read`).
+//! - reading ahead, shared by all threads that read a file (see [`network_store`]).
 //!
 //! # Authentication
 //! The user is `HADOOP_USER_NAME`, else the operating system's. Kerberos is not supported yet: what it needs belongs into
@@ -16,8 +16,6 @@ mod address;
 mod connection;
 mod problem;
 mod read;
-mod read_ahead;
-mod runtime;
 mod settings;
 mod store_impl;
 mod unhurried;

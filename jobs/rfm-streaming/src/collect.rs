@@ -63,7 +63,6 @@ struct Collected {
     /// What the last commit covers.
     committed: i64,
     tagged: BTreeMap<Date, TaggedRows>,
-    /// The day that the last order belongs to; the next one most likely does, too.
     rejected: BTreeMap<Date, RejectedRows>,
 }
 

@@ -165,10 +165,11 @@ pub(crate) fn config(
         .preset("topic.metadata.refresh.interval.ms", "30000")
         .preset("statistics.interval.ms", "1000")
         .preset("fetch.wait.max.ms", "100")
-        // What waits in the client's own queue, and one answer of a broker more.
-        .preset("queued.max.messages.kbytes", "16384")
-        .preset("fetch.max.bytes", "16777216")
-        .preset("queued.min.messages", "100000")
+        // What waits in the client's own queue, one answer of a broker more, and as much again on its way through this job.
+        .preset("queued.max.messages.kbytes", "4096")
+        .preset("queued.min.messages", "20000")
+        .preset("fetch.max.bytes", "4194304")
+        .preset("max.partition.fetch.bytes", "524288")
         // By default the client sleeps for a second when its queue is full.
         .preset("fetch.queue.backoff.ms", "2");
     if let Some(instance) = &streaming.instance {

@@ -17,8 +17,8 @@ use super::Stream;
 use crate::collect::Collector;
 use crate::rows::Raw;
 
-/// Messages that are taken at once: their time of ingestion is the same.
-const MESSAGES_AT_ONCE: usize = 1_024;
+/// Messages between two looks at the clock: their time of ingestion is the same.
+const MESSAGES_AT_ONCE: u64 = 1_024;
 /// Longest wait for a message: then other things are looked after.
 const POLL: Duration = Duration::from_millis(50);
 /// Shortest one.
@@ -45,19 +45,21 @@ impl Stream<'_> {
                 }
                 Err(error) => errors.push(error),
             }
-            if errors.len() >= MESSAGES_AT_ONCE {
+            if errors.len() as u64 >= MESSAGES_AT_ONCE {
                 break;
             }
             next = self.consumer.poll(Duration::ZERO);
         }
-        let (mut room, mut outcome) = (MESSAGES_AT_ONCE, Ok(()));
+        let wanted = self.wishes.max_messages.map_or(u64::MAX, |most| most - self.read.min(most));
+        let mut outcome = Ok(());
+        // To the end: what is handed over does not count as waiting in librdkafka's queue, so while this goes on it fetches as
+        // much again. Whoever left off in the middle, again and again, would have it fetch without a limit.
         self.messages.read(for_messages, |message| {
             match message {
                 Ok(record) => outcome = taken.take(record),
                 Err(error) => errors.push(error),
             }
-            room -= 1;
-            if room > 0 && outcome.is_ok() {
+            if outcome.is_ok() && taken.messages < wanted {
                 ControlFlow::Continue(())
             } else {
                 ControlFlow::Break(())
@@ -158,11 +160,12 @@ struct Taken<'a> {
 
 impl Taken<'_> {
     fn take(&mut self, record: Record<'_>) -> anyhow::Result<()> {
-        let collector = self.locked.get_or_insert_with(|| {
-            let mut collector = self.collector.lock().unwrap_or_else(PoisonError::into_inner);
+        let collector = self
+            .locked
+            .get_or_insert_with(|| self.collector.lock().unwrap_or_else(PoisonError::into_inner));
+        if self.messages.is_multiple_of(MESSAGES_AT_ONCE) {
             collector.tick();
-            collector
-        });
+        }
         let Record { partition, offset, key, value, timestamp_millis } = record;
         let micros = timestamp_millis.and_then(|millis| millis.checked_mul(1_000));
         let timestamp = micros.map(Timestamp::from_micros);
