@@ -59,11 +59,12 @@ demo: build ## Show everything live at once on http://127.0.0.1:3034, until Ctrl
 dist: ## Build releases for Amazon Linux and Debian [ARGS="--processor aarch64"]
 	dev/dist $(ARGS)
 
-test: ## Run all tests, on a local cluster too [ONLINE_RETAIL_CSV=FILE adds those on the real data]
+test: ## Run all tests, on a local cluster and in Chromium too [ONLINE_RETAIL_CSV=FILE adds those on the real data]
 	dev/with-cluster dev/with-python cargo test --workspace $(if $(ONLINE_RETAIL_CSV),--features rfm-batch/real-data)
 	dev/with-python cargo test --workspace --features $(AWS) --test integration -- s3:: glue::
+	RFM_BIN="$(CARGO_TARGET_DIR)/debug" jobs/rfm-dashboard/browser-tests/run
 
-test-page: ## Test the dashboard's page in Chromium; needs node 20 and npm
+test-page: ## Test the dashboard's page in Chromium alone; needs node 20 and npm
 	jobs/rfm-dashboard/browser-tests/run
 
 test-yarn: ## Test emr/submit on a YARN of its own
