@@ -1,5 +1,6 @@
 //! The job with a broker within this process and a warehouse in a folder: without servers.
 
+mod backlog;
 mod bad_input;
 mod bytes;
 mod compacting;
