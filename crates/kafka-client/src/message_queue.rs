@@ -71,8 +71,9 @@ impl<C: ConsumerContext + 'static> MessageQueue<C> {
         &self.consumer
     }
 
-    /// From now on messages of this partition come here: those that are in the consumer's buffers too, but for what is on its
-    /// way out of `poll` already. It stays so while the consumer lives; adding it again does no harm.
+    /// Messages of this partition that are fetched from now on come here. It stays so while the consumer lives; adding it again
+    /// does no harm. What was fetched before still comes through `poll`, unless a seek makes it outdated: who adds a partition
+    /// that is being read seeks in it afterwards, and has each message once and in order.
     ///
     /// # Errors
     /// [`KafkaError::ClientCreation`] when librdkafka has no queue for the partition, or no topic can be called so.
