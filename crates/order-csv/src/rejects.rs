@@ -190,6 +190,16 @@ impl RejectsWriter {
         self.next_block
     }
 
+    /// Lines of those blocks, without the header.
+    pub(crate) fn lines(&self) -> u64 {
+        self.lines - 1
+    }
+
+    /// Where the file is, or would be.
+    pub(crate) fn path(&self) -> Option<&Location> {
+        self.path.as_ref()
+    }
+
     /// Completes the file after the last block; it is durable then.
     pub(crate) fn complete(&mut self) -> Result<(), CsvError> {
         if let (Some(file), Some(path)) = (self.file.take(), &self.path) {
@@ -206,19 +216,19 @@ impl RejectsWriter {
     }
 }
 
-fn create(path: &Location) -> Result<BufWriter<Box<dyn FileWriter>>, CsvError> {
+pub(crate) fn create(path: &Location) -> Result<BufWriter<Box<dyn FileWriter>>, CsvError> {
     let file = path.create().map_err(CsvError::Rejects)?;
     let mut file = BufWriter::with_capacity(BUFFER_BYTES, file);
     file.write_all(b"line,reason,detail,row\n").map_err(|error| failed(path, error))?;
     Ok(file)
 }
 
-fn failed(path: &Location, error: std::io::Error) -> CsvError {
+pub(crate) fn failed(path: &Location, error: std::io::Error) -> CsvError {
     CsvError::Rejects(StoreError::from_io("write", path.to_string(), error))
 }
 
 /// A quarter of all rows of a real shop is rejected (no customer), so this has to be quick: the formatting machinery stood out in profiles.
-fn push_number(to: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn push_number(to: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0; 20];
     let mut start = digits.len();
     loop {

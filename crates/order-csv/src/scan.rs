@@ -1,5 +1,6 @@
 //! The scan: files -> blocks -> lines -> order runs, by any number of threads.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -76,8 +77,16 @@ pub struct ScanSummary {
 impl OrderScan {
     /// Opens all files and reads their headers; rows are read by the workers.
     pub fn open(inputs: Vec<InputFile>, options: ScanOptions) -> Result<OrderScan, CsvError> {
-        let mut files = Vec::with_capacity(inputs.len());
-        for (index, input) in inputs.into_iter().enumerate() {
+        Self::open_each(inputs.into_iter().map(|input| (input, None)), options)
+    }
+
+    /// Opens files of which only some blocks are to be read.
+    pub(crate) fn open_each(
+        inputs: impl Iterator<Item = (InputFile, Option<Range<u64>>)>,
+        options: ScanOptions,
+    ) -> Result<OrderScan, CsvError> {
+        let mut files = Vec::with_capacity(inputs.size_hint().0);
+        for (index, (input, part)) in inputs.enumerate() {
             let rejects = match (&options.rejects_folder, options.keep_rejects) {
                 (None, _) | (_, KeepRejects::None) => None,
                 (Some(folder), _) => {
@@ -88,7 +97,7 @@ impl OrderScan {
                 }
             };
             let opened = OpenedFile::open(input, options.date_format)?;
-            files.push(FileState::new(opened, rejects));
+            files.push(FileState::new(opened, rejects, part));
         }
         let unread = files.iter().filter(|file| file.has_blocks()).count();
         Ok(OrderScan {
@@ -154,6 +163,10 @@ impl OrderScan {
         let rejected = Rejection::ALL.into_iter().zip(total.rejected).collect();
         let Counts { rows, kept, after_snapshot, .. } = total;
         ScanSummary { files, rows, kept, after_snapshot, rejected }
+    }
+
+    pub(crate) fn files(&self) -> &[FileState] {
+        &self.files
     }
 
     pub(crate) fn unread(&self) -> &AtomicUsize {

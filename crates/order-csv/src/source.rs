@@ -1,5 +1,6 @@
 //! One input file while its rows are read: who takes which block, and what came of it.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -44,8 +45,17 @@ pub(crate) struct FileState {
 
 #[derive(Debug)]
 enum Source {
-    Plain { file: PlainFile, next: AtomicU64 },
-    Gzip { started: AtomicBool, stream: Mutex<GzipStream> },
+    /// `next` is counted from block `first` on, as all numbers of blocks outside are.
+    Plain {
+        file: PlainFile,
+        first: u64,
+        blocks: u64,
+        next: AtomicU64,
+    },
+    Gzip {
+        started: AtomicBool,
+        stream: Mutex<GzipStream>,
+    },
 }
 
 #[derive(Debug)]
@@ -62,7 +72,12 @@ struct Results {
 }
 
 impl FileState {
-    pub(crate) fn new(opened: OpenedFile, rejects: Option<Location>) -> FileState {
+    /// With `part` only those blocks of a plain file are read; a gzip file is always read whole.
+    pub(crate) fn new(
+        opened: OpenedFile,
+        rejects: Option<Location>,
+        part: Option<Range<u64>>,
+    ) -> FileState {
         let (source, blocks) = match &opened.plain {
             None => {
                 let stream = Mutex::new(GzipStream::Unopened);
@@ -71,8 +86,10 @@ impl FileState {
             Some(file) => {
                 let (begin, size) = (opened.header_bytes, opened.input.size);
                 let file = PlainFile::new(Arc::clone(file), begin, size);
-                let blocks = file.blocks();
-                (Source::Plain { file, next: AtomicU64::new(0) }, blocks)
+                let part = part.unwrap_or(0..u64::MAX);
+                let first = part.start.min(file.blocks());
+                let blocks = part.end.min(file.blocks()).saturating_sub(first);
+                (Source::Plain { file, first, blocks, next: AtomicU64::new(0) }, blocks)
             }
         };
         let blocks = AtomicU64::new(blocks);
@@ -92,15 +109,15 @@ impl FileState {
     pub(crate) fn next_block(&self, block: &mut Block) -> Result<Option<(u64, u64)>, CsvError> {
         let path = &self.opened.input.location;
         match &self.source {
-            Source::Plain { file, next } => {
-                if next.load(Ordering::Relaxed) >= file.blocks() {
+            Source::Plain { file, first, blocks, next } => {
+                if next.load(Ordering::Relaxed) >= *blocks {
                     return Ok(None);
                 }
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= file.blocks() {
+                if number >= *blocks {
                     return Ok(None);
                 }
-                file.read(path, number, block)?;
+                file.read(path, first + number, block)?;
                 Ok(Some((number, BLOCK_BYTES as u64)))
             }
             Source::Gzip { started, stream } => {
@@ -134,6 +151,21 @@ impl FileState {
     /// Whether there is anything to read, as far as is known.
     pub(crate) fn has_blocks(&self) -> bool {
         self.blocks.load(Ordering::Relaxed) > 0
+    }
+
+    /// Blocks it has; `None` for a gzip file that is not read to its end.
+    pub(crate) fn blocks(&self) -> Option<u64> {
+        Some(self.blocks.load(Ordering::Relaxed)).filter(|&blocks| blocks < u64::MAX)
+    }
+
+    /// Lines that were read, blank ones included and the header not.
+    pub(crate) fn lines(&self) -> u64 {
+        lock(&self.results).rejects.lines()
+    }
+
+    /// Where its rejects file is, or would be.
+    pub(crate) fn rejects_path(&self) -> Option<Location> {
+        lock(&self.results).rejects.path().cloned()
     }
 
     /// The counts of the whole file, and its rejects file if it has one.
