@@ -40,8 +40,8 @@ pub(crate) struct Resources<'a> {
 pub(crate) struct Aggregated {
     pub customers: Customers,
     pub lines: u64,
-    /// Bytes that did not fit the memory and went to disk.
-    pub spilled_bytes: u64,
+    /// Bytes that did not fit the memory and went to disk; `None` where that is not known.
+    pub spilled_bytes: Option<u64>,
 }
 
 /// Reads the whole scan and adds it up. With `whole_lines` (see [`order_csv::ScanOptions`]) equal lines count once.
@@ -70,7 +70,8 @@ pub(crate) async fn aggregate(
         }
     }
     customers.sort_by_id();
-    Ok(Aggregated { customers, lines, spilled_bytes: spilled_bytes(plan.as_ref()) })
+    let spilled_bytes = Some(spilled_bytes(plan.as_ref()));
+    Ok(Aggregated { customers, lines, spilled_bytes })
 }
 
 /// Bytes that the operators of a plan wrote to disk.
@@ -98,7 +99,7 @@ fn session(resources: &Resources<'_>) -> anyhow::Result<SessionContext> {
     Ok(SessionContext::new_with_state(state))
 }
 
-/// The plan, for whichever engine runs it.
+/// The plan.
 fn customers_plan(runs: DataFrame, whole_lines: bool) -> datafusion::error::Result<DataFrame> {
     let runs = if whole_lines {
         // The columns before the line's bytes follow from them; grouping by all of them is what `distinct` does.
@@ -130,7 +131,7 @@ fn column(name: &str) -> Expr {
 }
 
 /// Appends a batch of the plan's result; how many order lines it stands for.
-fn append(batch: &RecordBatch, customers: &mut Customers) -> anyhow::Result<u64> {
+pub(crate) fn append(batch: &RecordBatch, customers: &mut Customers) -> anyhow::Result<u64> {
     let wrong = |name: &str| format!("the aggregation's column {name} has an unexpected type");
     let integers = |name: &str| {
         let array = batch.column_by_name(name).and_then(|c| c.as_primitive_opt::<Int64Type>());

@@ -44,6 +44,12 @@ pub(crate) struct RunArgs {
     /// Where tables are registered [catalog.kind]
     #[arg(long, global = true)]
     catalog: Option<CatalogKind>,
+    /// What reads the input and adds it up [batch.engine]
+    #[arg(long)]
+    engine: Option<EngineKind>,
+    /// The scheduler of the engine ballista: HOST:PORT, or a file that holds it [batch.ballista.scheduler]
+    #[arg(long, value_name = "HOST:PORT|FILE")]
+    scheduler: Option<String>,
     /// Write the run report (JSON) to this file as well [batch.report]
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -64,6 +70,15 @@ pub(crate) enum CatalogKind {
     Hive,
     /// The AWS Glue Data Catalog.
     Glue,
+}
+
+/// Engines.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum EngineKind {
+    /// This process, all cores.
+    Local,
+    /// A cluster of rfm-scheduler and rfm-executor.
+    Ballista,
 }
 
 #[derive(Debug, Subcommand)]
@@ -109,10 +124,16 @@ impl Cli {
             CatalogKind::Hive => "hive".to_owned(),
             CatalogKind::Glue => "glue".to_owned(),
         });
+        let engine = run.engine.map(|engine| match engine {
+            EngineKind::Local => "local".to_owned(),
+            EngineKind::Ballista => "ballista".to_owned(),
+        });
         [
             ("batch.input", text(&run.input)),
             ("batch.snapshot_date", text(&run.snapshot_date)),
             ("batch.report", text(&report)),
+            ("batch.engine", engine.map(Value::String)),
+            ("batch.ballista.scheduler", text(&run.scheduler)),
             ("warehouse.path", text(&run.warehouse)),
             ("catalog.kind", text(&catalog)),
         ]

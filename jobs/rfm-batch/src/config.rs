@@ -37,9 +37,37 @@ pub(crate) struct Batch {
     pub memory: ByteSize,
     pub temp_folder: Option<PathBuf>,
     pub report: Option<PathBuf>,
+    pub engine: Engine,
     pub lock_wait: HumanDuration,
     pub keep_old_runs: HumanDuration,
+    pub ballista: Ballista,
     pub clustering: Clustering,
+}
+
+/// What reads the input and adds it up.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Engine {
+    Local,
+    Ballista,
+}
+
+impl Engine {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Ballista => "ballista",
+        }
+    }
+}
+
+/// The cluster of the engine "ballista".
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ballista {
+    pub scheduler: Option<String>,
+    pub wait: HumanDuration,
+    pub piece: Option<ByteSize>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]

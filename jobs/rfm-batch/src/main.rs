@@ -5,8 +5,12 @@
 mod aggregate;
 mod cli;
 mod cluster;
+#[cfg(feature = "ballista")]
+mod cluster_process;
 mod config;
 mod customers;
+#[cfg_attr(not(feature = "ballista"), path = "distributed/absent.rs")]
+mod distributed;
 mod pipeline;
 mod publish;
 mod read_orders;

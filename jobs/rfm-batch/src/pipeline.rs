@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 use anyhow::{Context as _, bail};
 use job_kit::exit::{RetryLater, UsageError};
 use job_kit::format::thousands;
-use job_kit::progress::Steps;
+use job_kit::progress::{Step, Steps};
 use order_csv::{CsvError, OrderScan, ScanOptions, ScanSummary, resolve};
 use order_model::{Date, Money};
 use segmentation::Segmentation;
@@ -16,11 +16,11 @@ use warehouse::run_id::RunId;
 use crate::aggregate::{Aggregated, Resources, aggregate};
 use crate::cli::Cli;
 use crate::cluster::{self, Profile};
-use crate::config::{Place, Settings};
+use crate::config::{Engine, Place, Settings};
 use crate::customers::Customers;
 use crate::publish::{PublishedSnapshot, publish};
 use crate::run_report::{self, RunReport};
-use crate::{rejects, summary, tables};
+use crate::{distributed, rejects, summary, tables};
 
 /// Folder of run reports in the warehouse.
 const REPORTS: &str = "_reports";
@@ -42,7 +42,8 @@ pub(crate) fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {
     let _ = rayon::ThreadPoolBuilder::new().num_threads(settings.threads()).build_global();
 
     let rejects_folder = writes.then(|| rejects::folder(warehouse, &run_id));
-    let (aggregated, scanned, rejects) = read(stores, input, rejects_folder, settings, &steps)?;
+    let read = read(stores, input, rejects_folder, settings, &steps)?;
+    let Read { aggregated, scanned, rejects } = read;
     let customers = &aggregated.customers;
     let snapshot = snapshot_date(customers, settings, now)?;
 
@@ -76,6 +77,7 @@ pub(crate) fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {
     };
 
     let mut report = report(&run_id, input, &scanned, &aggregated, snapshot);
+    report.engine = settings.batch.engine.name();
     add_segments(&mut report, &segmentation, &profiles, settings);
     if let Some(published) = published {
         add_tables(&mut report, published, warehouse);
@@ -100,7 +102,7 @@ fn read(
     rejects_folder: Option<Location>,
     settings: &Settings,
     steps: &Steps,
-) -> anyhow::Result<(Aggregated, ScanSummary, rejects::Completion)> {
+) -> anyhow::Result<Read> {
     let options = ScanOptions {
         date_format: settings.date_format().map_err(UsageError)?,
         until: settings.snapshot_date().map_err(UsageError)?.map(Date::midnight),
@@ -109,8 +111,36 @@ fn read(
         keep_rejects: settings.keep_rejects(),
     };
     let inputs = resolve(stores, input).map_err(explain)?;
-    let scan = Arc::new(OrderScan::open(inputs, options).map_err(explain)?);
-    let step = steps.start("read and aggregate", Some(scan.total_bytes()));
+    let scan = OrderScan::open(inputs, options.clone()).map_err(explain)?;
+    let drop_duplicates = settings.batch.drop_duplicates;
+    let (step, read) = match settings.batch.engine {
+        Engine::Local => {
+            let step = steps.start("read and aggregate", Some(scan.total_bytes()));
+            let read = read_here(Arc::new(scan), settings, &step)?;
+            (step, read)
+        }
+        Engine::Ballista => distributed::read(stores, Arc::new(scan), &options, settings, steps)?,
+    };
+    let Read { aggregated, scanned, .. } = &read;
+    check(aggregated, scanned, input, drop_duplicates)?;
+    let customers = aggregated.customers.len();
+    step.finish(format_args!(
+        "{} rows, {} customers",
+        thousands(scanned.rows),
+        thousands(customers)
+    ));
+    Ok(read)
+}
+
+/// What came of the input.
+pub(crate) struct Read {
+    pub aggregated: Aggregated,
+    pub scanned: ScanSummary,
+    pub rejects: rejects::Completion,
+}
+
+/// The local engine: all cores of this machine.
+fn read_here(scan: Arc<OrderScan>, settings: &Settings, step: &Step) -> anyhow::Result<Read> {
     let threads = settings.threads();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
@@ -120,20 +150,13 @@ fn read(
     let batch = &settings.batch;
     let temp_folder = batch.temp_folder.as_deref();
     let resources = Resources { threads, memory: batch.memory, temp_folder };
-    let aggregated = runtime.block_on(aggregate(&scan, batch.drop_duplicates, &resources, &step));
+    let aggregated = runtime.block_on(aggregate(&scan, batch.drop_duplicates, &resources, step));
     let aggregated = aggregated.map_err(|error| {
         if scan.failed_retryably() { error.context(not_read_yet()) } else { error }
     })?;
     let scanned = scan.summary();
-    let rejects = rejects::Completion::begin(scan);
-    check(&aggregated, &scanned, input, batch.drop_duplicates)?;
-    let customers = aggregated.customers.len();
-    step.finish(format_args!(
-        "{} rows, {} customers",
-        thousands(scanned.rows),
-        thousands(customers)
-    ));
-    Ok((aggregated, scanned, rejects))
+    let rejects = rejects::Completion::begin(move || scan.complete_rejects());
+    Ok(Read { aggregated, scanned, rejects })
 }
 
 /// What must hold before anything is computed from the customers.
@@ -260,6 +283,7 @@ fn report(
         tables: Vec::new(),
         views: Vec::new(),
         current_snapshot: None,
+        engine: Engine::Local.name(),
         spilled_bytes: aggregated.spilled_bytes,
         seconds: Vec::new(),
         total_seconds: 0.0,

@@ -1,10 +1,9 @@
 //! Where rejected rows are kept, and for how long.
 
-use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
-use order_csv::{CsvError, OrderScan};
+use order_csv::CsvError;
 use store::Location;
 use warehouse::run_id::RunId;
 
@@ -21,8 +20,10 @@ pub(crate) struct Completion(Option<JoinHandle<Result<(), CsvError>>>);
 
 impl Completion {
     /// Begins it, after all workers of the scan have ended.
-    pub(crate) fn begin(scan: Arc<OrderScan>) -> Completion {
-        Completion(Some(thread::spawn(move || scan.complete_rejects())))
+    pub(crate) fn begin(
+        complete: impl FnOnce() -> Result<(), CsvError> + Send + 'static,
+    ) -> Completion {
+        Completion(Some(thread::spawn(complete)))
     }
 
     /// Waits until the files are durable.

@@ -25,8 +25,10 @@ pub(crate) struct RunReport {
     pub views: Vec<String>,
     /// What the views show now.
     pub current_snapshot: Option<String>,
-    /// Bytes that the aggregation spilled to disk.
-    pub spilled_bytes: u64,
+    /// What read and added up.
+    pub engine: &'static str,
+    /// Bytes that the aggregation spilled to disk; those of a cluster are not known.
+    pub spilled_bytes: Option<u64>,
     pub seconds: Vec<Seconds>,
     pub total_seconds: f64,
 }

@@ -1,0 +1,33 @@
+//! The scan and the sums of the batch job on a Ballista cluster: what the driver, the scheduler and the executors need.
+//!
+//! Place in the flow: the driver cuts the input into pieces ([`order_csv::OrderScan::parts`]); executors read them, clean them and add
+//! them up ([`plan`]); the driver takes rows of customers, and with them what the pieces' scans have counted ([`statistics`]).
+//! Anything that follows from the customers is the driver's own work, as if it had added them up itself.
+//!
+//! **Why each row counts once.** An executor may die at any moment and its work be done again elsewhere. All that a piece gives, its
+//! order runs and its one row of statistics, comes out of the same partition of the same operator ([`scan_exec`]), and goes
+//! through the same shuffle. So what reaches the driver comes of one attempt at each piece, and the driver checks that there is exactly one
+//! row of statistics a piece. Rejected rows go to files with a name that no other attempt uses; the statistics name them, and
+//! the driver reads those alone.
+//!
+//! Not here: what the sums mean, YARN, the settings of a job. Everything is behind the feature `ballista`.
+#![cfg(feature = "ballista")]
+
+mod address;
+mod client;
+mod codec;
+mod executor;
+mod failure;
+mod pieces;
+mod plan;
+mod scan_exec;
+mod scheduler;
+mod statistics;
+
+pub use address::{InvalidAddress, SchedulerAddress};
+pub use client::{Cluster, Job, wait_for_executors};
+pub use executor::{ExecutorSettings, run_executor};
+pub use failure::{ClusterError, ClusterErrorKind};
+pub use pieces::{Piece, PieceOptions};
+pub use scheduler::{SchedulerSettings, run_scheduler};
+pub use statistics::StatisticsReader;
