@@ -3,9 +3,10 @@
 import argparse
 import os
 import signal
+import subprocess
 import sys
 
-from . import apps, hadoop, logs, page, service, task
+from . import apps, engine, hadoop, logs, page, service, task
 from .failure import BAD_USAGE, DONE, Failure, say, usage
 from .job import Job
 
@@ -13,6 +14,7 @@ EPILOG = """\
 examples:
   submit batch --master yarn --memory 4g --cores 4 -- --config config/emr.toml --snapshot-date 2026-11-01
   submit batch --master yarn --deploy-mode client -- --config config/emr.toml
+  submit batch --engine ballista --executors 4 --executor-memory 8g --executor-cores 4 -- --config config/emr.toml
   submit streaming --master yarn --instances 3 -- --config config/emr.toml --brokers HOST:9098
   submit producer --master yarn --detach -- --config config/emr.toml --count 1000000
   submit dashboard --files shop.toml -- --config shop.toml --listen 0.0.0.0:3034
@@ -38,7 +40,10 @@ def parser():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     for kind, text in JOB_HELP.items():
-        add_job(commands.add_parser(kind, help=text, description=text, epilog="What stands after -- is for the job."))
+        command = commands.add_parser(kind, help=text, description=text, epilog="What stands after -- is for the job.")
+        add_job(command)
+        if kind == "batch":
+            engine.add_options(command)
     listing = commands.add_parser("status", help="what runs, or how one job is")
     listing.add_argument("job", nargs="?", metavar="NAME|ID")
     shown = commands.add_parser("logs", help="what a job wrote, while it runs or afterwards")
@@ -100,8 +105,18 @@ def split(words):
 
 def submit(options, arguments):
     job = Job(options.command, options, arguments)
+    cluster = engine.of(job, options)
+    if cluster is None:
+        return run(job, options)
+    # Before anything is started.
+    check_settings(job)
+    return engine.around(cluster, lambda: run(job, options, stay=True))
+
+
+def run(job, options, stay=False):
+    """Runs the job where the user wants it. With `stay` this process is still there afterwards."""
     if options.master == "local" or options.deploy_mode == "client":
-        run_here(job, options)
+        return run_here(job, options, stay)
     settings = check_settings(job)
     if job.is_service and job.kind == "dashboard":
         job.listen = page.reachable(settings)
@@ -111,8 +126,8 @@ def submit(options, arguments):
     return task.run(job, wait, options.quiet)
 
 
-def run_here(job, options):
-    """Becomes the job."""
+def run_here(job, options, stay):
+    """Becomes the job, or waits for it."""
     if options.wait is False:
         raise usage("--detach needs a job in YARN's containers: --master yarn --deploy-mode cluster")
     if job.instances > 1:
@@ -128,13 +143,21 @@ def run_here(job, options):
     else:
         env = {**os.environ, **env}
     sys.stdout.flush()
-    os.execve(job.binary, [job.program, *job.arguments], env)
+    if not stay:
+        os.execve(job.binary, [job.program, *job.arguments], env)
+    child = subprocess.Popen([job.binary, *job.arguments], env=env)
+    try:
+        code = child.wait()
+    except KeyboardInterrupt:
+        with engine.undisturbed():
+            child.terminate()
+            child.wait()
+        raise
+    return code if code >= 0 else 128 - code
 
 
 def check_settings(job):
     """Has the program look at its settings here, so that a misspelt one needs no container; gives them as it prints them."""
-    import subprocess
-
     # Settings in this shell's variables do not travel.
     env = {name: value for name, value in os.environ.items() if not name.startswith("RFM_")}
     done = subprocess.run([job.binary, *job.arguments, "--print-config"], stdin=subprocess.DEVNULL,

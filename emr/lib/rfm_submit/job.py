@@ -86,11 +86,11 @@ class Job:
         return name
 
 
-def aggregation_memory(memory):
+def aggregation_memory(memory, program="rfm-batch"):
     """What of a container's memory (MiB) the batch job's aggregation may use: the rest is for the program itself, the blocks
     being read, and about 100 bytes a customer."""
     if memory < 256:
-        raise usage(f"--memory {memory}m is too little for rfm-batch: give it 256m or more")
+        raise usage(f"{memory}m of memory are too little for {program}: give it 256m or more")
     return max(64, min(memory * 6 // 10, memory - 256))
 
 

@@ -91,3 +91,10 @@ def service(job, user, hive_conf=None):
     """For a stream, whose program YARN has localised; it outlives the job when it is asked to stop."""
     body = SERVICE.format(command=command(job), drained=DRAINED, ended=ENDED, linger=LINGER_SECONDS)
     return _text(job, _environment(job, user, hive_conf), body)
+
+
+def process(program, arguments, env):
+    """For a program of the batch job's cluster, which YARN starts again when it ends."""
+    exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in env.items())
+    words = " ".join(["./" + program, *map(shlex.quote, arguments)])
+    return HEAD.format(program=program, exports=exports) + TASK.format(command=words)

@@ -20,22 +20,14 @@ RETRIES = 3
 FAILURES = 20
 # How long a change may take until it is said that it does not come about.
 PATIENCE_SECONDS = 180
+# YARN sets a locale that many nodes do not have.
+LAUNCH_COMMAND = f"export LC_ALL=C; exec bash {launcher.SERVICE_CONF}/start-job"
 DRAIN_SECONDS = 60
 
 
 def run(job, wait):
     """Launches the service and waits until all instances run. With `wait` it stays until the service has ended."""
-    spec = specification(job)
-    with tempfile.NamedTemporaryFile("w", suffix=".json", prefix="rfm-submit-") as file:
-        json.dump(spec, file)
-        file.flush()
-        launched = hadoop.run("yarn", "app", "-launch", job.name, file.name)
-    if launched.code != 0:
-        words = hadoop.last_words(launched.err + launched.out)
-        if "already" in words:
-            raise usage(f"there is a service '{job.name}' already: `submit kill {job.name}` removes it, --name names another")
-        raise Failure(f"YARN did not take the service: {words}", RETRY if hadoop.retryable(launched.err) else FAILED)
-    say(f"launched the service {job.name}")
+    launch(job.name, specification(job))
     running = await_instances(job.name, job.instances, starting=True)
     app_id = running["id"]
     if job.listen:
@@ -49,8 +41,22 @@ def run(job, wait):
     return watch(job.name, app_id)
 
 
-def count(instances):
-    return f"{instances} instance" + ("s" if instances != 1 else "")
+def launch(name, spec):
+    """Has YARN start a service; returns when YARN has taken it."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json", prefix="rfm-submit-") as file:
+        json.dump(spec, file)
+        file.flush()
+        launched = hadoop.run("yarn", "app", "-launch", name, file.name)
+    if launched.code != 0:
+        words = hadoop.last_words(launched.err + launched.out)
+        if "already" in words:
+            raise usage(f"there is a service '{name}' already: `submit kill {name}` removes it, --name names another")
+        raise Failure(f"YARN did not take the service: {words}", RETRY if hadoop.retryable(launched.err) else FAILED)
+    say(f"launched the service {name}")
+
+
+def count(number, what="instance"):
+    return f"{number} {what}" + ("s" if number != 1 else "")
 
 
 def specification(job):
@@ -66,20 +72,23 @@ def specification(job):
     files.append(inline("start-job", launcher.service(job, hadoop.user(), hive_conf)))
     return {
         "name": job.name, "version": "1.0", "queue": job.queue,
-        "configuration": {"properties": {
-            "yarn.service.container-failure.retry.max": str(RETRIES),
-            "yarn.service.container-failure.retry-interval-ms": str(RETRY_INTERVAL_SECONDS * 1000),
-            "yarn.service.container-failure-per-component.threshold": str(FAILURES),
-            "yarn.service.node-blacklist.threshold": "1000",
-            "yarn.service.readiness-check-interval.seconds": "1",
-        }},
+        "configuration": {"properties": properties()},
         "components": [{
             "name": PAGE if job.listen else COMPONENT, "number_of_containers": job.instances, "restart_policy": "ALWAYS",
             "resource": {"cpus": job.cores, "memory": str(job.memory)},
-            # YARN sets a locale that many nodes do not have.
-            "launch_command": f"export LC_ALL=C; exec bash {launcher.SERVICE_CONF}/start-job",
+            "launch_command": LAUNCH_COMMAND,
             "configuration": {"files": files},
         }],
+    }
+
+
+def properties():
+    return {
+        "yarn.service.container-failure.retry.max": str(RETRIES),
+        "yarn.service.container-failure.retry-interval-ms": str(RETRY_INTERVAL_SECONDS * 1000),
+        "yarn.service.container-failure-per-component.threshold": str(FAILURES),
+        "yarn.service.node-blacklist.threshold": "1000",
+        "yarn.service.readiness-check-interval.seconds": "1",
     }
 
 

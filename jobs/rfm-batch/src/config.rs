@@ -92,11 +92,18 @@ pub(crate) struct Clustering {
 /// The aggregation needs room for a few batches of each thread.
 const LEAST_MEMORY: ByteSize = ByteSize::from_mib(64);
 
+/// Said here, so that `--print-config` shows it before a cluster is started.
+pub(crate) const WITHOUT_BALLISTA: &str = "batch.engine is \"ballista\", but this program was built without it; build it with --features ballista";
+
 impl Settings {
     /// Merges all layers and checks every value.
     pub(crate) fn load(cli: &Cli) -> anyhow::Result<Settings> {
         let settings: Settings = cli.common.loader(DEFAULTS).flags(cli.settings()).load()?;
         settings.check().map_err(UsageError)?;
+        let runs = cli.command.is_none() && settings.batch.engine == Engine::Ballista;
+        if runs && cfg!(not(feature = "ballista")) {
+            return Err(UsageError(WITHOUT_BALLISTA.to_owned()).into());
+        }
         Ok(settings)
     }
 

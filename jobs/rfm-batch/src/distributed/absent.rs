@@ -7,7 +7,7 @@ use job_kit::progress::{Step, Steps};
 use order_csv::{OrderScan, ScanOptions};
 use store::Stores;
 
-use crate::config::Settings;
+use crate::config::{Settings, WITHOUT_BALLISTA};
 use crate::pipeline::Read;
 
 /// Says what is missing.
@@ -18,8 +18,5 @@ pub(crate) fn read(
     _: &Settings,
     _: &Steps,
 ) -> anyhow::Result<(Step, Read)> {
-    Err(UsageError(
-        "batch.engine is \"ballista\", but this program was built without it; build it with --features ballista".to_owned(),
-    )
-    .into())
+    Err(UsageError(WITHOUT_BALLISTA.to_owned()).into())
 }

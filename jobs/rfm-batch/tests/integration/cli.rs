@@ -128,3 +128,12 @@ fn logs_as_json() {
     let steps: Vec<String> = steps.flatten().collect();
     assert_eq!(steps, ["read and aggregate", "score", "cluster", "write tables", "publish"]);
 }
+
+#[cfg(not(feature = "ballista"))]
+#[test]
+fn an_engine_that_is_not_built_in() {
+    let job = Job::new();
+    job.put("x.csv", orders(1_000, 1, 0.0));
+    let ended = job.run(&["--input", "x.csv", "--engine", "ballista", "--scheduler", "x:1"]);
+    assert!(ended.code == Some(2) && ended.stderr.contains("--features ballista"), "{ended:?}");
+}

@@ -13,6 +13,8 @@ mod glue_server;
 mod s3_server;
 
 mod bad_input;
+#[cfg(feature = "ballista")]
+mod ballista;
 mod cli;
 mod cluster;
 mod determinism;
