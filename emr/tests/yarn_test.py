@@ -3,7 +3,6 @@
 import os
 import pathlib
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -19,8 +18,6 @@ SUBMIT = str(ROOT / "emr" / "submit")
 CONFIG = str(ROOT / "config" / "cluster.toml")
 BIN = pathlib.Path(os.environ["RFM_BIN"])
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="rfm-yarn-test-"))
-# `cargo build -p rfm-batch --features ballista` leaves it there.
-HAS_BALLISTA = (BIN / "rfm-executor").exists()
 # One run of the tests may follow another on the same cluster.
 RUN = f"t{os.getpid()}"
 HOME = f"/user/{os.environ.get('USER') or os.popen('id -un').read().strip()}"
@@ -70,7 +67,9 @@ def processes(program):
     return found
 
 
-class OnYarn(unittest.TestCase):
+class WithYarn(unittest.TestCase):
+    """Orders on HDFS, and what is expected of a job."""
+
     maxDiff = None
 
     @classmethod
@@ -102,6 +101,8 @@ class OnYarn(unittest.TestCase):
             hdfs("-get", "-f", f"{warehouse}/{table}", target)
         return sorted((path.name, path.read_bytes()) for path in target.rglob("*.parquet"))
 
+
+class OnYarn(WithYarn):
     def test_batch_in_both_modes_gives_the_same_tables(self):
         said = {}
         for mode in ["client", "cluster"]:
@@ -129,64 +130,6 @@ class OnYarn(unittest.TestCase):
         # So does one that YARN does not take.
         done = self.batch("cluster", "--queue", "nowhere")
         self.expect(done, 1, "nowhere")
-
-    def expect_no_engine_left(self):
-        for program in ("rfm-batch", "rfm-scheduler", "rfm-executor"):
-            self.assertEqual(processes(program), [])
-        self.assertNotIn("engine", run("yarn", "application", "-list").stdout)
-        for folder in (".yarn/services", ".rfm-suite/engines"):
-            self.assertEqual(hdfs("-ls", "-C", f"{HOME}/{folder}").stdout.strip(), "")
-
-    @unittest.skipUnless(HAS_BALLISTA, "the programs were built without the feature ballista")
-    def test_batch_on_executors_gives_the_same_tables(self):
-        def job(where):
-            return ["--warehouse", f"/{RUN}/{where}", "--set", f"warehouse.database={RUN}_{where.replace('-', '_')}"]
-
-        ballista = ["--engine", "ballista", "--executors", "2", "--executor-memory", "320m", "--executor-cores", "1"]
-        self.expect(self.batch("client", job=job("here")), 0, "High Value VIP")
-        for mode in ("client", "cluster"):
-            self.expect(self.batch(mode, *ballista, job=job(mode + "-executors")), 0, "High Value VIP", "2 executors")
-            self.expect_no_engine_left()
-            self.assertEqual([content for _, content in self.tables(f"/{RUN}/{mode}-executors")],
-                             [content for _, content in self.tables(f"/{RUN}/here")])
-        # What is wrong with the input is said, and nothing stays.
-        self.expect(self.batch("client", *ballista, file="missing.csv"), 1, "missing.csv")
-        self.expect_no_engine_left()
-        # Executors for which there is no room: the run ends in time, worth a retry.
-        many = ["--engine", "ballista", "--executors", "20", "--executor-memory", "320m", "--executor-cores", "1"]
-        done = self.batch("client", *many, job=["--dry-run", "--set", "batch.ballista.wait=40s"])
-        self.expect(done, 3, "/20 executors registered")
-        self.expect_no_engine_left()
-
-    @unittest.skipUnless(HAS_BALLISTA, "the programs were built without the feature ballista")
-    def test_executors_and_schedulers_that_are_killed(self):
-        csv = WORK / "many.csv"
-        run(BIN / "order-producer", "--to-csv", csv, "--count", 1_500_000)
-        hdfs("-put", "-f", csv, f"/{RUN}/many.csv")
-        place = ["--set", f"warehouse.database={RUN}_kills"]
-        self.expect(self.batch("client", file="many.csv", job=["--warehouse", f"/{RUN}/many", *place]), 0)
-        before = self.tables(f"/{RUN}/many")
-        for victim, code in (("rfm-executor", 0), ("rfm-scheduler", 3)):
-            words = [SUBMIT, "batch", "--deploy-mode", "client", "--memory", "640m", "--cores", "1", "--name", f"{RUN}-kills",
-                     "--engine", "ballista", "--executors", "2", "--executor-memory", "320m", "--executor-cores", "1",
-                     "--conf", "batch.ballista.piece=1 MiB", "--", "--config", CONFIG, "--input", f"/{RUN}/many.csv",
-                     "--warehouse", f"/{RUN}/{victim}", "--set", f"warehouse.database={RUN}_{victim.replace('-', '_')}"]
-            batch = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
-            said = []
-            for line in batch.stdout:
-                said.append(line)
-                if "is running" in line:
-                    os.kill(processes(victim)[0], signal.SIGKILL)
-                    break
-            said += batch.stdout.readlines()
-            print("".join(said)[-3000:])
-            self.assertEqual(batch.wait(240), code)
-            self.expect_no_engine_left()
-            if code == 0:
-                self.assertEqual([content for _, content in self.tables(f"/{RUN}/{victim}")], [content for _, content in before])
-            else:
-                self.assertIn("was lost while it worked on the job", "".join(said))
-                self.assertNotEqual(hdfs("-test", "-e", f"/{RUN}/{victim}/ecom_user_segments/_runs").returncode, 0)
 
     def test_a_job_is_seen_while_it_runs_and_killed(self):
         name, topic = f"{RUN}-producer", f"{RUN}-endless"
