@@ -118,7 +118,7 @@ impl Cluster {
             plan.map_err(|error| ClusterError::fault(error).into()).map_err(Attempt::Failed)?;
         let config = session(job.partitions());
         let (ballista, codec) = (config.ballista_config(), OrderRunsCodec::default());
-        let session_id = format!("rfm-batch-{}", std::process::id());
+        let session_id = format!("rfm-batch-{}", crate::unique());
         let result = execute_physical_plan::<PhysicalPlanNode>(
             format!("http://{}", self.scheduler),
             &ballista,
@@ -152,6 +152,8 @@ fn session(partitions: usize) -> SessionConfig {
         .set_str("ballista.scheduler.max_partitions_per_task", "1")
         // A scheduler whose machine is gone does not say so.
         .set_str("ballista.client.grpc_http2_keepalive_interval_seconds", "10")
+        // What a task gathers for others before it goes to disk, apart from the memory for sums.
+        .set_str("ballista.shuffle.sort_based.memory_limit_per_task_bytes", "67108864")
         .set_str("ballista.client.io_retry_wait_time_ms", "1000")
 }
 

@@ -31,3 +31,16 @@ pub use failure::{ClusterError, ClusterErrorKind};
 pub use pieces::{Piece, PieceOptions};
 pub use scheduler::{SchedulerSettings, run_scheduler};
 pub use statistics::StatisticsReader;
+
+/// A name that nobody else has, on whatever machine.
+fn unique() -> String {
+    let mut random = [0; 12];
+    // Without random numbers the process and the time have to do.
+    if getrandom::fill(&mut random).is_err() {
+        let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let nanos = time.map_or(0, |time| time.as_nanos() as u64);
+        random[..8].copy_from_slice(&nanos.to_le_bytes());
+        random[8..].copy_from_slice(&std::process::id().to_le_bytes());
+    }
+    random.iter().map(|byte| format!("{byte:02x}")).collect()
+}

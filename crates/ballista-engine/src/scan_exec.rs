@@ -171,7 +171,8 @@ impl PieceReader {
     }
 
     fn open_scan(&self) -> Result<OrderScan> {
-        let attempt = attempt_name(self.piece.number);
+        // A folder that no other attempt at the piece uses, wherever it runs.
+        let attempt = format!("{:06}-{}", self.piece.number, crate::unique());
         let options = self.options.scan_options(&self.stores, &attempt);
         let options = options.map_err(|message| failed(false, &message))?;
         let parts =
@@ -190,18 +191,4 @@ impl Iterator for PieceReader {
         }
         batch.transpose()
     }
-}
-
-/// The name of a folder that no other attempt at the piece uses, wherever it runs.
-fn attempt_name(piece: u64) -> String {
-    let mut random = [0; 12];
-    // Without random numbers the process and the time have to do.
-    if getrandom::fill(&mut random).is_err() {
-        let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let nanos = time.map_or(0, |time| time.as_nanos() as u64);
-        random[..8].copy_from_slice(&nanos.to_le_bytes());
-        random[8..].copy_from_slice(&std::process::id().to_le_bytes());
-    }
-    let random: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{piece:06}-{random}")
 }

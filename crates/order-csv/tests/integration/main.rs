@@ -4,4 +4,5 @@
 mod far_store;
 mod fuzz_corpus;
 mod other_stores;
+mod parts;
 mod scan;

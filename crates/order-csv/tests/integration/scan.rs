@@ -18,7 +18,7 @@ pub(crate) const HEADER: &str =
 /// Invoices of a scan: (customer, invoice) -> (amount in ten-thousandths, lines, last instant, its country).
 pub(crate) type Invoices = BTreeMap<(i64, String), (i128, i64, String, String)>;
 
-fn add(batch: &RecordBatch, invoices: &mut Invoices) {
+pub(crate) fn add(batch: &RecordBatch, invoices: &mut Invoices) {
     let customers = batch["customer_id"].as_primitive::<Int64Type>();
     let amounts = batch["amount"].as_primitive::<Decimal128Type>();
     let lines = batch["lines"].as_primitive::<Int64Type>();
