@@ -55,23 +55,23 @@ impl OrderScan {
         let (mut pieces, mut piece, mut size) = (Vec::new(), Vec::new(), 0);
         for (file, state) in self.files().iter().enumerate() {
             let input = &state.opened.input;
-            let mut add = |blocks: Range<u64>, cost: u64| {
+            let gzip_blocks = || input.size.div_ceil(BLOCK_BYTES as u64).max(1);
+            let mut left = state.blocks().unwrap_or_else(gzip_blocks);
+            let mut from = 0;
+            while left > 0 {
+                let (blocks, cost) = match state.blocks() {
+                    // It can only be read from the front.
+                    None => (0..u64::MAX, left),
+                    Some(_) => {
+                        let taken = left.min(blocks_each - size);
+                        (from..from + taken, taken)
+                    }
+                };
                 piece.push(FilePart { file, input: input.clone(), blocks });
-                size += cost;
+                (left, from, size) = (left - cost, from + cost, size + cost);
                 if size >= blocks_each {
                     pieces.push(std::mem::take(&mut piece));
                     size = 0;
-                }
-            };
-            match state.blocks() {
-                None => add(0..u64::MAX, input.size.div_ceil(BLOCK_BYTES as u64)),
-                Some(blocks) => {
-                    // Equal parts, not many large ones and a small one.
-                    let count = blocks.div_ceil(blocks_each);
-                    for part in 0..count {
-                        let (from, to) = (part * blocks / count, (part + 1) * blocks / count);
-                        add(from..to, to - from);
-                    }
                 }
             }
         }

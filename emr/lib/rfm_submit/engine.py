@@ -112,7 +112,7 @@ class Cluster:
             if piece.file.startswith("stderr") and piece.text:
                 print(f"  {piece.container}:", file=sys.stderr)
                 for line in piece.text.splitlines()[-5:]:
-                    print("    " + line, file=sys.stderr)
+                    print("    " + line[:300], file=sys.stderr)
 
     def remove(self):
         """Ends all of it. What cannot be removed is said; how the run ended is told by the run."""

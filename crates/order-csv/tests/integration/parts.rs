@@ -120,7 +120,7 @@ fn every_block_is_in_one_part() {
     }
     let inputs = || resolve(&Stores::local(), folder.path().to_str().unwrap()).unwrap();
     let scan = OrderScan::open(inputs(), ScanOptions::default()).unwrap();
-    for (bytes, pieces) in [(1, 24), (1 << 20, 13), (4 << 20, 4), (1 << 40, 1)] {
+    for (bytes, pieces) in [(1, 25), (1 << 20, 13), (4 << 20, 4), (1 << 40, 1)] {
         let parts = scan.parts(bytes);
         assert_eq!(parts.len(), pieces, "{bytes}");
         let mut all: Vec<_> = parts.into_iter().flatten().collect();

@@ -90,14 +90,12 @@ fn the_result_is_that_of_the_local_engine() {
     let csv = orders(60_000, 5, 0.02);
     job.put("a/1.csv", &csv);
     // Other columns, other line ends, blank lines, a line beyond the limit, and a file that is only a header.
-    let text = String::from_utf8(orders(30_000, 6, 0.01)).unwrap();
-    let mut lines = text.lines().skip(1);
-    let mut other = format!("\u{feff}More,{HEADER}");
-    for line in lines.by_ref() {
-        other += &format!("x,{line}\r\n\n");
+    let mut other = format!("\u{feff}More,{HEADER}").into_bytes();
+    for line in orders(30_000, 6, 0.01).split(|&byte| byte == b'\n').skip(1) {
+        other.extend([b"x,", line, b"\r\n\n"].concat());
     }
-    other += &format!("{}\n", "y".repeat(3 << 20));
-    other += "z,1,2";
+    other.extend("y".repeat(3 << 20).into_bytes());
+    other.extend(b"\nz,1,2");
     job.put("a/2.csv", &other);
     job.put("a/3.csv", HEADER);
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
