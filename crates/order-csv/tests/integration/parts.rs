@@ -101,7 +101,10 @@ fn the_parts_give_what_the_whole_gives() {
         let (expected, summary) = scan_in(&Stores::local(), input, whole, 1);
         let expected_told = told(summary);
         assert_eq!(expected_told.1[0].is_some(), keep != KeepRejects::None);
-        for bytes in [1, 1 << 20, 3 << 20, u64::MAX / 2] {
+        // How it is cut does not depend on what is kept.
+        let cuts: &[u64] =
+            if number == 0 { &[1, 1 << 20, 3 << 20, u64::MAX / 2] } else { &[1 << 20] };
+        for &bytes in cuts {
             let own = folder.path().join(format!("{number}-{bytes}"));
             let (invoices, summary) = in_parts(input, bytes, keep, &own);
             assert!(told(summary) == expected_told, "{keep:?} {bytes}");

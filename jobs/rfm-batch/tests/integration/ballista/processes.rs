@@ -105,7 +105,7 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            println!("{}:\n{}", self.log.display(), self.log());
+            eprintln!("{}:\n{}", self.log.display(), self.log());
         }
     }
 }
