@@ -9,13 +9,17 @@ BIN := $(CARGO_TARGET_DIR)/release
 # The real data set has so many lines.
 LINES ?= 541909
 SECONDS ?= 60
-# What the programs leave out unless they are built with it.
-AWS := rfm-batch/s3,rfm-batch/glue
+# What the programs leave out unless they are built with it. It is tested and linted in one build with the rest: a second set of
+# features would compile DataFusion again.
+FEATURES := rfm-batch/s3,rfm-batch/glue,rfm-batch/ballista
 KILLS ?= 200
+comma := ,
+# Tests mostly wait for servers.
+TEST_THREADS := $(shell echo $$((2 * $$(nproc))))
 COMPOSE_CONF := $(HOME)/.cache/rfm-suite/compose-conf
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-batch data run run-cluster show stream stream-cluster dashboard demo soak dist test test-page test-yarn check check-scripts fuzz bench bench-streaming clean-data \
+.PHONY: help build build-batch data run run-cluster features show stream stream-cluster dashboard demo soak dist test test-page test-yarn check check-scripts fuzz bench bench-streaming clean-data \
 	cluster-up cluster-down cluster-status cluster-env cluster-wipe cluster-up-docker cluster-down-docker
 
 help: ## List what make can do
@@ -60,24 +64,26 @@ dist: ## Build releases for Amazon Linux and Debian [ARGS="--processor aarch64"]
 	dev/dist $(ARGS)
 
 test: ## Run all tests, on a local cluster and in Chromium too [ONLINE_RETAIL_CSV=FILE adds those on the real data]
-	dev/with-cluster dev/with-python cargo test --workspace $(if $(ONLINE_RETAIL_CSV),--features rfm-batch/real-data)
-	dev/with-python cargo test --workspace --features $(AWS) --test integration -- s3:: glue::
+	RUST_TEST_THREADS=$(TEST_THREADS) dev/with-cluster dev/with-python cargo test --workspace --features $(FEATURES)$(if $(ONLINE_RETAIL_CSV),$(comma)rfm-batch/real-data)
 	RFM_BIN="$(CARGO_TARGET_DIR)/debug" jobs/rfm-dashboard/browser-tests/run
 
 test-page: ## Test the dashboard's page in Chromium alone; needs node 20 and npm
 	jobs/rfm-dashboard/browser-tests/run
 
-test-yarn: ## Test emr/submit on a YARN of its own
+test-yarn: ## Test emr/submit on a YARN of its own, with what `make test` has built
 	emr/tests/yarn
+	emr/tests/yarn --engine
 
 soak: ## Kill the stream KILLS=200 times at random moments, and count every order [RFM_SOAK_SEED=N repeats one]
 	RFM_SOAK_KILLS=$(KILLS) dev/with-cluster cargo test -p rfm-streaming --test integration soak -- --nocapture
 
+features: ## Print what the tests build the programs with
+	@echo "$(FEATURES)"
+
 check: ## Check formatting and lints
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
-	cargo clippy --workspace --all-targets -- -D warnings
-	cargo clippy --workspace --all-targets --features $(AWS) -- -D warnings
+	cargo clippy --workspace --all-targets --features $(FEATURES) -- -D warnings
 
 check-scripts: ## Lint and test the shell scripts
 	dev/check-scripts

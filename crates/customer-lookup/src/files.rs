@@ -1,8 +1,11 @@
 //! The files of a partition, ready to be asked for a customer.
 //!
 //! The tables are sorted by customer and have small pages and a page index, so a customer is in one page of one row group
-//! of one file. Opening a file and reading its footer is what takes long; it is done once here. Nothing relies on the
-//! order, though: an unsorted file costs more pages and gives the same answer.
+//! of one file. Opening a file and reading its footer is what takes long; it is done once here. What is left is one round of
+//! requests for the pages of all columns. Nothing relies on the order, though: an unsorted file costs more pages and gives the
+//! same answer.
+
+mod pages;
 
 use arrow::array::{BooleanArray, Int64Array, Scalar};
 use arrow::compute::kernels::cmp::eq;
@@ -20,6 +23,8 @@ use parquet::file::statistics::Statistics;
 use store::Location;
 use warehouse::read::{self, CUSTOMER_ID, ParquetSource, ReadError, read_error};
 
+use self::pages::Pages;
+
 /// The open files of one partition of a table by customer.
 #[derive(Debug)]
 pub struct CustomerFiles {
@@ -32,22 +37,29 @@ struct OpenFile {
     source: ParquetSource,
     metadata: ArrowReaderMetadata,
     key: usize,
+    /// What is read of a row.
+    columns: ProjectionMask,
     /// Smallest and largest customer of each row group, where the footer says them.
     row_groups: Vec<Option<(i64, i64)>>,
 }
 
 impl CustomerFiles {
-    /// Opens `files`, those of one partition ([`warehouse::catalog::Catalog::data_files`]); `schema` is the table's.
+    /// Opens `files`, those of one partition ([`warehouse::catalog::Catalog::data_files`]); `schema` is the table's. Of a row
+    /// `columns` are read, in the table's order.
     ///
     /// # Errors
     /// [`ReadError::Gone`], which is worth a retry from the catalog on, [`ReadError::Store`], [`ReadError::Parquet`], and
     /// [`ReadError::NoKey`] for a table that is not by customer.
-    pub fn open(files: &[Location], schema: &SchemaRef) -> Result<Self, ReadError> {
-        let files = files.iter().map(|path| OpenFile::open(path, schema));
+    pub fn open(
+        files: &[Location],
+        schema: &SchemaRef,
+        columns: &[&str],
+    ) -> Result<Self, ReadError> {
+        let files = files.iter().map(|path| OpenFile::open(path, schema, columns));
         Ok(Self { files: files.collect::<Result<_, _>>()? })
     }
 
-    /// The row of a customer, as a batch of one row with the columns of the table; `None` when there is none.
+    /// The row of a customer, as a batch of one row with the columns asked for; `None` when there is none.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -77,7 +89,7 @@ impl CustomerFiles {
 }
 
 impl OpenFile {
-    fn open(path: &Location, schema: &SchemaRef) -> Result<Self, ReadError> {
+    fn open(path: &Location, schema: &SchemaRef, columns: &[&str]) -> Result<Self, ReadError> {
         let source = read::open(path)?;
         let metadata = read::metadata(path, &source, schema, PageIndexPolicy::Optional)?;
         let key = metadata
@@ -89,9 +101,10 @@ impl OpenFile {
                 schema.field_with_name(CUSTOMER_ID).is_ok_and(|f| f.data_type() == &DataType::Int64)
             })
             .ok_or_else(|| ReadError::NoKey { path: path.clone() })?;
+        let columns = ProjectionMask::columns(metadata.parquet_schema(), columns.iter().copied());
         let groups = 0..metadata.metadata().num_row_groups();
         let row_groups = groups.map(|group| key_range(metadata.metadata(), group, key)).collect();
-        Ok(Self { path: path.clone(), source, metadata, key, row_groups })
+        Ok(Self { path: path.clone(), source, metadata, key, columns, row_groups })
     }
 
     fn find(&self, customer_id: i64) -> Result<Option<RecordBatch>, ParquetError> {
@@ -119,12 +132,16 @@ impl OpenFile {
             move |batch: RecordBatch| -> Result<BooleanArray, _> { eq(batch.column(0), &wanted) };
         let key_only = ProjectionMask::leaves(self.metadata.parquet_schema(), [self.key]);
         let filter = RowFilter::new(vec![Box::new(ArrowPredicateFn::new(key_only, is_wanted))]);
-        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(
-            self.source.clone(),
-            self.metadata.clone(),
-        )
-        .with_row_groups(vec![group])
-        .with_row_filter(filter);
+        let reads = |leaf| leaf == self.key || self.columns.leaf_included(leaf);
+        let source = match &pages {
+            Some(rows) => Pages::fetch(&self.source, self.metadata.metadata(), group, rows, reads)?,
+            None => Pages::none(&self.source),
+        };
+        let mut builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(source, self.metadata.clone())
+                .with_row_groups(vec![group])
+                .with_projection(self.columns.clone())
+                .with_row_filter(filter);
         if let Some(pages) = pages {
             builder = builder.with_row_selection(pages);
         }

@@ -1,12 +1,16 @@
 //! A file that is open for reading.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use store::{ReadAt, StoreError, StoreErrorKind};
 
 use crate::Source;
 use crate::read_ahead::{CHUNK_BYTES, Chunk, IN_FLIGHT, ReadAhead};
+
+/// Ranges that are under way at the same time, when several are asked for at once.
+const RANGES_IN_FLIGHT: usize = 16;
 
 /// A file of a store on the network. Whoever reads small pieces here and there gets those pieces; where reading goes on,
 /// what follows is fetched ahead.
@@ -20,6 +24,16 @@ impl<S: Source> RemoteFile<S> {
     pub fn new(source: S) -> Self {
         let ahead = Mutex::new(ReadAhead::new(source.size()));
         Self { source: Arc::new(source), ahead }
+    }
+
+    fn check_end(&self, offset: u64, end: u64) -> Result<(), StoreError> {
+        let size = self.source.size();
+        if end <= size {
+            return Ok(());
+        }
+        let problem =
+            self.source.problem(StoreErrorKind::Truncated, format!("it has {size} bytes"));
+        Err(self.source.error(problem, offset))
     }
 
     /// A piece within one chunk.
@@ -65,14 +79,33 @@ impl<S: Source> ReadAt for RemoteFile<S> {
         self.source.size()
     }
 
+    fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Vec<u8>>, StoreError> {
+        ranges.iter().try_for_each(|range| self.check_end(range.start, range.end))?;
+        let mut starts = ranges.iter();
+        let mut under_way = VecDeque::new();
+        let mut found = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            while under_way.len() < RANGES_IN_FLIGHT {
+                let Some(next) = starts.next() else { break };
+                let length = next.end.saturating_sub(next.start);
+                // A server may take nothing for everything.
+                let chunk = (length > 0).then(|| Chunk::start(&self.source, next.start, length));
+                under_way.push_back(chunk);
+            }
+            let mut bytes = vec![0; range.end.saturating_sub(range.start) as usize];
+            if let Some(chunk) = under_way.pop_front().flatten() {
+                chunk
+                    .copy_to(&mut bytes, range.start)
+                    .map_err(|problem| self.source.error(problem, range.start))?;
+            }
+            found.push(bytes);
+        }
+        Ok(found)
+    }
+
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> Result<(), StoreError> {
         let end = offset.saturating_add(buf.len() as u64);
-        let size = self.source.size();
-        if end > size {
-            let problem = format!("it has {size} bytes");
-            let problem = self.source.problem(StoreErrorKind::Truncated, problem);
-            return Err(self.source.error(problem, offset));
-        }
+        self.check_end(offset, end)?;
         if buf.is_empty() {
             return Ok(());
         }

@@ -29,6 +29,7 @@ pub use self::stores::{OpenStore, Stores};
 
 use std::fmt::Debug;
 use std::io::Write;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -114,6 +115,23 @@ pub trait ReadAt: Debug + Send + Sync {
     /// # Errors
     /// [`StoreErrorKind::Truncated`] when the file ends before `buf` is full.
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> Result<(), StoreError>;
+
+    /// The bytes of each range. A store on the network asks for several at the same time, and does not read ahead of them.
+    ///
+    /// # Errors
+    /// As [`Self::read_exact_at`]; then none is given.
+    fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Vec<u8>>, StoreError> {
+        let read = |range: &Range<u64>| {
+            if range.end > self.size() {
+                // Fails, before room is made for what no file has.
+                self.read_exact_at(&mut [0], range.end - 1)?;
+            }
+            let mut bytes = vec![0; range.end.saturating_sub(range.start) as usize];
+            self.read_exact_at(&mut bytes, range.start)?;
+            Ok(bytes)
+        };
+        ranges.iter().map(read).collect()
+    }
 }
 
 /// A file being written, front to back. Dropped before [`FileWriter::finish`], it removes what it wrote.

@@ -25,6 +25,7 @@ mod find_customer;
 mod tests;
 
 use std::io::{self, BufReader, Read};
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -221,6 +222,17 @@ pub struct ParquetSource(Arc<dyn ReadAt>);
 pub struct ReadFrom {
     file: Arc<dyn ReadAt>,
     position: u64,
+}
+
+impl ParquetSource {
+    /// The bytes of each range; see [`ReadAt::read_ranges`].
+    ///
+    /// # Errors
+    /// [`ParquetError::External`], for [`read_error`].
+    pub fn ranges(&self, ranges: &[Range<u64>]) -> parquet::errors::Result<Vec<Bytes>> {
+        let read = self.0.read_ranges(ranges).map_err(StoreError::into_io)?;
+        Ok(read.into_iter().map(Bytes::from).collect())
+    }
 }
 
 impl Length for ParquetSource {

@@ -38,7 +38,7 @@ fn finds_what_is_there() {
     let first: Vec<i64> = (0..5_000).map(|n| n * 3).collect();
     let second: Vec<i64> = (0..3_000).map(|n| 20_000 + (n * 7_919) % 3_000).collect();
     let files = vec![file(folder.path(), "a", &first), file(folder.path(), "b", &second)];
-    let open = CustomerFiles::open(&files, &schema()).unwrap();
+    let open = CustomerFiles::open(&files, &schema(), &[CUSTOMER_ID, "name"]).unwrap();
     assert_eq!(open.rows(), 8_000);
     assert!(open.memory_bytes() > 0);
     let asked = [0, 3, 14_997, 20_000, 22_999, 1, 2, -3, 15_000, 23_000, i64::MIN, i64::MAX];
@@ -59,12 +59,16 @@ fn what_is_gone_or_damaged_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(folder.path(), "a", &[1, 2, 3]);
     // An open local file can still be read when its name is gone.
-    let open = CustomerFiles::open(std::slice::from_ref(&path), &schema()).unwrap();
+    let open = CustomerFiles::open(std::slice::from_ref(&path), &schema(), &[CUSTOMER_ID, "name"])
+        .unwrap();
     path.remove_file().unwrap();
     assert!(open.find(2).unwrap().is_some());
-    let gone = CustomerFiles::open(std::slice::from_ref(&path), &schema()).unwrap_err();
+    let gone = CustomerFiles::open(std::slice::from_ref(&path), &schema(), &[CUSTOMER_ID, "name"])
+        .unwrap_err();
     assert!(matches!(gone, ReadError::Gone { .. }) && gone.is_retryable());
     path.write(b"PAR1 is not all there is to a file PAR1").unwrap();
-    let damaged = CustomerFiles::open(std::slice::from_ref(&path), &schema()).unwrap_err();
+    let damaged =
+        CustomerFiles::open(std::slice::from_ref(&path), &schema(), &[CUSTOMER_ID, "name"])
+            .unwrap_err();
     assert!(matches!(damaged, ReadError::Parquet { .. }), "{damaged}");
 }

@@ -87,6 +87,26 @@ pub fn reads_here_and_there(at: &Location) {
     }
 }
 
+/// Ranges of any size in any order, more than are asked for at the same time.
+pub fn several_ranges(at: &Location) {
+    let expected = bytes(9 << 20);
+    at.write(&expected).unwrap();
+    let file = at.open().unwrap();
+    let end = expected.len() as u64;
+    let mut ranges = vec![end - 8..end, 0..end, 5..5, 4 << 20..(4 << 20) + 1, end..end, 1..2];
+    ranges.extend((0..40).map(|n| n * 200_000..n * 200_000 + n * 1_000));
+    let found = file.read_ranges(&ranges).unwrap();
+    assert_eq!(found.len(), ranges.len());
+    for (range, found) in ranges.iter().zip(found) {
+        assert!(found == expected[range.start as usize..range.end as usize], "{range:?}");
+    }
+    assert!(file.read_ranges(&[]).unwrap().is_empty());
+    for bad in [end..end + 1, 0..u64::MAX, u64::MAX..u64::MAX] {
+        let result = file.read_ranges(&[0..5, bad]);
+        assert_eq!(kind(result, at), StoreErrorKind::Truncated);
+    }
+}
+
 /// What is there stays as it is.
 pub fn create_never_overwrites(at: &Location) {
     at.write(b"first").unwrap();

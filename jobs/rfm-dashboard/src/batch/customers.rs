@@ -72,29 +72,34 @@ impl Batch {
         snapshot: &Snapshot,
         customer_id: i64,
     ) -> Result<Option<Customer>, BatchError> {
-        let segments = self.files(snapshot, &snapshot.segments)?;
+        let segments = self.segment_files(snapshot)?;
         let Some(row) = segments.find(customer_id)? else { return Ok(None) };
-        let rfm = match &snapshot.rfm {
-            Some(part) => self.files(snapshot, part)?.find(customer_id)?,
+        let rfm = match self.rfm_files(snapshot)? {
+            Some(files) => files.find(customer_id)?,
             None => None,
         };
         Customer::of(&row, rfm.as_ref()).map(Some)
     }
 
-    /// The same customer in `newest` and the snapshots before it, `most` of them, and whether there are more.
+    /// `customer` as found in `newest`, and in the snapshots before it, `most` altogether, and whether there are more.
     pub(crate) fn history(
         &self,
         newest: &Snapshot,
-        customer_id: i64,
+        customer: &Customer,
         most: usize,
     ) -> Result<(History, bool), BatchError> {
         let snapshots = self.snapshots();
         let mut older = snapshots.all().iter().filter(|snapshot| snapshot.date <= newest.date);
         let mut history = Vec::new();
         for snapshot in older.by_ref().take(most) {
-            let row = self.files(snapshot, &snapshot.segments)?.find(customer_id)?;
-            let customer = row.map(|row| Customer::of(&row, None)).transpose()?;
-            history.push((std::sync::Arc::clone(snapshot), customer));
+            let then = if snapshot.run_id == newest.run_id {
+                Some(customer.clone())
+            } else {
+                let files = self.segment_files(snapshot)?;
+                let row = files.find(customer.customer_id)?;
+                row.map(|row| Customer::of(&row, None)).transpose()?
+            };
+            history.push((std::sync::Arc::clone(snapshot), then));
         }
         Ok((history, older.next().is_some()))
     }

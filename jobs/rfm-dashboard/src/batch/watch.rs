@@ -16,6 +16,23 @@ use super::profiles::Profiles;
 use super::snapshots::{Part, Snapshot, Snapshots};
 use crate::config::Place;
 
+/// What is read of the table of segments.
+const SEGMENTS: [&str; 11] = [
+    "customer_id",
+    "recency_days",
+    "frequency",
+    "monetary",
+    "segment_id",
+    "segment",
+    "distance",
+    "rfm_group",
+    "r_score",
+    "f_score",
+    "m_score",
+];
+/// What is read of the table of RFM values.
+const RFM: [&str; 2] = ["country", "last_order"];
+
 /// How much memory it may take, and how often it looks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -158,16 +175,32 @@ impl Batch {
         })
     }
 
-    /// The open files of a snapshot in one table.
-    pub(super) fn files(
+    /// The open files of a snapshot in the table of segments.
+    pub(super) fn segment_files(
+        &self,
+        snapshot: &Snapshot,
+    ) -> Result<Arc<CustomerFiles>, BatchError> {
+        self.files(snapshot, &snapshot.segments, &SEGMENTS)
+    }
+
+    /// And in that of RFM values, if it has them.
+    pub(super) fn rfm_files(
+        &self,
+        snapshot: &Snapshot,
+    ) -> Result<Option<Arc<CustomerFiles>>, BatchError> {
+        snapshot.rfm.as_ref().map(|part| self.files(snapshot, part, &RFM)).transpose()
+    }
+
+    fn files(
         &self,
         snapshot: &Snapshot,
         part: &Part,
+        columns: &[&str],
     ) -> Result<Arc<CustomerFiles>, BatchError> {
         let key = (snapshot.run_id.clone(), part.partition.location.clone());
         let found = self.files.get_or_make(&key, || -> Result<_, BatchError> {
             let files = self.place.catalog.data_files(&part.partition)?;
-            let files = CustomerFiles::open(&files, &part.schema)?;
+            let files = CustomerFiles::open(&files, &part.schema, columns)?;
             let bytes = files.memory_bytes();
             Ok((files, bytes))
         });
@@ -232,10 +265,8 @@ impl Batch {
             let analysis = self.analysis(snapshot)?;
             self.profiles(snapshot)?;
             // So that the first look-up is as quick as the others.
-            self.files(snapshot, &snapshot.segments)?;
-            if let Some(part) = &snapshot.rfm {
-                self.files(snapshot, part)?;
-            }
+            self.segment_files(snapshot)?;
+            self.rfm_files(snapshot)?;
             tracing::info!(
                 snapshot = snapshot.date.as_str(),
                 run = snapshot.run_id,

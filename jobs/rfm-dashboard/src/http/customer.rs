@@ -95,7 +95,7 @@ fn look_up(app: &App, snapshot: &Snapshot, id: i64, most: usize) -> Result<Optio
     let rank = analysis.and_then(|analysis| {
         analysis.rank(customer.segment_id, customer.monetary.ten_thousandths())
     });
-    let (history, has_more) = app.batch.history(snapshot, id, most)?;
+    let (history, has_more) = app.batch.history(snapshot, &customer, most)?;
     Ok(Some(Found { customer, rank, history, has_more }))
 }
 
