@@ -1,7 +1,7 @@
 //! Customers of published snapshots, one at a time and quickly: what a page asks for while somebody waits.
 //!
 //! - [`CustomerFiles`]: the files of one partition, open, with their footers and page indexes in memory. A look-up reads
-//!   and decodes one page of each column: the same answer as [`warehouse::read::find_customer`], without opening anything.
+//!   and decodes one page of each column, without opening anything.
 //! - [`BoundedCache`]: keeps such things within a number of bytes; the least recently used one goes first.
 //! - [`Ranks`]: the place of an amount among all of them, in one to three bytes a customer.
 //!

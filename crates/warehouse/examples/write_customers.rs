@@ -19,7 +19,7 @@ use warehouse::ddl::{Ddl, Naming, USER_RFM_BATCH};
 use warehouse::local_catalog::LocalCatalog;
 use warehouse::parquet_file::WriteOptions;
 use warehouse::publish::{Publication, PublicationOptions};
-use warehouse::read::{find_customer, read_files};
+use warehouse::read::read_files;
 use warehouse::run_id::RunId;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -63,16 +63,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let files = catalog.data_files(partition)?;
     let start = Instant::now();
     let mut n_read = 0;
-    for batch in read_files(files.clone(), schema.clone()) {
+    for batch in read_files(files, schema.clone()) {
         n_read += batch?.num_rows();
     }
     println!("read {n_read} rows in {:?}", start.elapsed());
-    let start = Instant::now();
-    const N_LOOKUPS: u32 = 100;
-    for n in 0..i64::from(N_LOOKUPS) {
-        find_customer(&files, &schema, mix(n).rem_euclid(n_rows))?.ok_or("a customer is gone")?;
-    }
-    println!("look-up {:?} each", start.elapsed() / N_LOOKUPS);
     Ok(())
 }
 

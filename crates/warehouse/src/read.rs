@@ -3,7 +3,7 @@
 //! ```no_run
 //! use warehouse::catalog::Catalog;
 //! use warehouse::local_catalog::LocalCatalog;
-//! use warehouse::read::{find_customer, read_files};
+//! use warehouse::read::read_files;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let catalog = LocalCatalog::new("/data/warehouse");
@@ -11,7 +11,6 @@
 //! let state = catalog.load()?;
 //! if let Some((table, partition)) = state.resolve_view("default.ecom_user_segments_current") {
 //!     let files = catalog.data_files(partition)?;
-//!     let row = find_customer(&files, &table.arrow_schema(), 12347)?;
 //!     for batch in read_files(files, table.arrow_schema()) {
 //!         println!("{} rows", batch?.num_rows());
 //!     }
@@ -20,7 +19,6 @@
 //! # }
 //! ```
 
-mod find_customer;
 #[cfg(test)]
 mod tests;
 
@@ -41,8 +39,8 @@ use parquet::file::metadata::PageIndexPolicy;
 use parquet::file::reader::{ChunkReader, Length};
 use store::{Location, ReadAt, StoreError, StoreErrorKind};
 
-pub use self::find_customer::{CUSTOMER_ID, find_customer};
-
+/// The column that holds the customer's number in every table by customer.
+pub const CUSTOMER_ID: &str = "customer_id";
 /// Most rows of a batch that is read.
 const BATCH_ROWS: usize = 8_192;
 /// About the most bytes of a batch: a message that was rejected may be large.

@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use customer_lookup::CustomerFiles;
 use job_kit::exit::UsageError;
 use job_kit::format::{Column, Table, thousands};
 use warehouse::catalog_state::{CatalogState, CatalogTable, Partition};
@@ -13,7 +14,7 @@ use warehouse::ddl::{
     Ddl, SEGMENT_PROFILES, SEGMENT_PROFILES_CURRENT, USER_RFM_BATCH, USER_RFM_CURRENT,
     USER_SEGMENTS, USER_SEGMENTS_CURRENT,
 };
-use warehouse::read::{find_customer, read_files};
+use warehouse::read::read_files;
 use warehouse::snapshot_date::SnapshotDate;
 
 use crate::cli::{Show, ShowArgs};
@@ -85,12 +86,10 @@ impl Catalog {
     fn customer(&self, id: i64, args: &ShowArgs) -> anyhow::Result<()> {
         let (segments, partition) = self.snapshot(USER_SEGMENTS, USER_SEGMENTS_CURRENT, args)?;
         let (rfm, rfm_partition) = self.snapshot(USER_RFM_BATCH, USER_RFM_CURRENT, args)?;
-        let files = self.catalog.data_files(partition)?;
-        let Some(segment) = find_customer(&files, &segments.arrow_schema(), id)? else {
+        let Some(segment) = self.find(segments, partition, id)? else {
             bail!("customer {id} is not in the snapshot of {}", date_of(partition));
         };
-        let files = self.catalog.data_files(rfm_partition)?;
-        let values = find_customer(&files, &rfm.arrow_schema(), id)?;
+        let values = self.find(rfm, rfm_partition, id)?;
         let out = &mut io::stdout().lock();
         writeln!(out, "Snapshot {}, {}", date_of(partition), partition.run_id)?;
         let mut seen: Vec<String> = Vec::new();
@@ -104,6 +103,17 @@ impl Catalog {
             }
         }
         Ok(())
+    }
+
+    fn find(
+        &self,
+        table: &CatalogTable,
+        partition: &Partition,
+        id: i64,
+    ) -> anyhow::Result<Option<RecordBatch>> {
+        let (files, schema) = (self.catalog.data_files(partition)?, table.arrow_schema());
+        let columns: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+        Ok(CustomerFiles::open(&files, &schema, &columns)?.find(id)?)
     }
 
     fn snapshots(&self) -> anyhow::Result<()> {

@@ -11,7 +11,6 @@ mod damage;
 mod disk_full;
 mod duckdb;
 mod killed;
-mod lookup;
 mod order_tables;
 mod publishing;
 mod two_at_once;
