@@ -7,6 +7,8 @@
 
 mod pages;
 
+use std::ops::Range;
+
 use arrow::array::{BooleanArray, Int64Array, Scalar};
 use arrow::compute::kernels::cmp::eq;
 use arrow::datatypes::{DataType, SchemaRef};
@@ -23,7 +25,7 @@ use parquet::file::statistics::Statistics;
 use store::Location;
 use warehouse::read::{self, CUSTOMER_ID, ParquetSource, ReadError, read_error};
 
-use self::pages::Pages;
+use self::pages::{Held, Pages, total};
 
 /// The open files of one partition of a table by customer.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ struct OpenFile {
     columns: ProjectionMask,
     /// Smallest and largest customer of each row group, where the footer says them.
     row_groups: Vec<Option<(i64, i64)>>,
+    /// The bytes of those columns, if they are in memory.
+    held: Option<Held>,
 }
 
 impl CustomerFiles {
@@ -57,6 +61,25 @@ impl CustomerFiles {
     ) -> Result<Self, ReadError> {
         let files = files.iter().map(|path| OpenFile::open(path, schema, columns));
         Ok(Self { files: files.collect::<Result<_, _>>()? })
+    }
+
+    /// Reads the columns asked for into memory, as they are in the files, if they have `most` bytes or fewer. Nothing else is
+    /// asked of the store then. Not worth it on a local disk, which the operating system keeps in memory.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn hold(mut self, most: usize) -> Result<Self, ReadError> {
+        let wanted: Vec<_> = self.files.iter().map(OpenFile::columns).collect();
+        let bytes = wanted
+            .iter()
+            .flatten()
+            .try_fold(0_u64, |sum, ranges| total(ranges).and_then(|bytes| sum.checked_add(bytes)));
+        if bytes.is_some_and(|bytes| bytes <= most as u64) {
+            for (file, groups) in self.files.iter_mut().zip(wanted) {
+                file.hold(&groups).map_err(|e| read_error(&file.path, e))?;
+            }
+        }
+        Ok(self)
     }
 
     /// The row of a customer, as a batch of one row with the columns asked for; `None` when there is none.
@@ -78,10 +101,12 @@ impl CustomerFiles {
         self.files.iter().map(|file| u64::try_from(rows(file)).unwrap_or_default()).sum()
     }
 
-    /// Bytes of memory that footers and indexes take.
+    /// Bytes of memory that footers, indexes and columns that are held take.
     pub fn memory_bytes(&self) -> usize {
         let bytes = |file: &OpenFile| {
-            file.metadata.metadata().memory_size()
+            let held = file.held.iter().flat_map(|held| held.iter()).map(|(_, bytes)| bytes.len());
+            held.sum::<usize>()
+                + file.metadata.metadata().memory_size()
                 + file.row_groups.capacity() * size_of::<Option<(i64, i64)>>()
         };
         self.files.iter().map(bytes).sum()
@@ -104,7 +129,27 @@ impl OpenFile {
         let columns = ProjectionMask::columns(metadata.parquet_schema(), columns.iter().copied());
         let groups = 0..metadata.metadata().num_row_groups();
         let row_groups = groups.map(|group| key_range(metadata.metadata(), group, key)).collect();
-        Ok(Self { path: path.clone(), source, metadata, key, columns, row_groups })
+        Ok(Self { path: path.clone(), source, metadata, key, columns, row_groups, held: None })
+    }
+
+    fn reads(&self, leaf: usize) -> bool {
+        leaf == self.key || self.columns.leaf_included(leaf)
+    }
+
+    /// Where what is read of rows is, by row group.
+    fn columns(&self) -> Vec<Vec<Range<u64>>> {
+        pages::columns(self.metadata.metadata(), |leaf| self.reads(leaf))
+    }
+
+    /// A row group at a time, so that what is on its way is little beside what is held.
+    fn hold(&mut self, groups: &[Vec<Range<u64>>]) -> Result<(), ParquetError> {
+        let mut held = Vec::new();
+        for ranges in groups {
+            held.extend(pages::read(&self.source, ranges)?);
+        }
+        held.sort_unstable_by_key(|(start, _)| *start);
+        self.held = Some(held.into());
+        Ok(())
     }
 
     fn find(&self, customer_id: i64) -> Result<Option<RecordBatch>, ParquetError> {
@@ -132,10 +177,13 @@ impl OpenFile {
             move |batch: RecordBatch| -> Result<BooleanArray, _> { eq(batch.column(0), &wanted) };
         let key_only = ProjectionMask::leaves(self.metadata.parquet_schema(), [self.key]);
         let filter = RowFilter::new(vec![Box::new(ArrowPredicateFn::new(key_only, is_wanted))]);
-        let reads = |leaf| leaf == self.key || self.columns.leaf_included(leaf);
-        let source = match &pages {
-            Some(rows) => Pages::fetch(&self.source, self.metadata.metadata(), group, rows, reads)?,
-            None => Pages::none(&self.source),
+        let (source, metadata) = (&self.source, self.metadata.metadata());
+        let source = match (&self.held, &pages) {
+            (Some(held), _) => Pages::held(source, held),
+            (None, Some(rows)) => {
+                Pages::fetch(source, metadata, group, rows, |leaf| self.reads(leaf))?
+            }
+            (None, None) => Pages::none(source),
         };
         let mut builder =
             ParquetRecordBatchReaderBuilder::new_with_metadata(source, self.metadata.clone())

@@ -9,8 +9,10 @@ use store::{ReadAt, StoreError, StoreErrorKind};
 use crate::Source;
 use crate::read_ahead::{CHUNK_BYTES, Chunk, IN_FLIGHT, ReadAhead};
 
-/// Ranges that are under way at the same time, when several are asked for at once.
-const RANGES_IN_FLIGHT: usize = 16;
+/// Requests that are under way at the same time, when several ranges are asked for at once.
+const REQUESTS_IN_FLIGHT: usize = 16;
+/// Bytes between two such ranges that are rather read too than asked around: about what a request costs on HDFS.
+const NEAR: u64 = 192 << 10;
 
 /// A file of a store on the network. Whoever reads small pieces here and there gets those pieces; where reading goes on,
 /// what follows is fetched ahead.
@@ -81,24 +83,28 @@ impl<S: Source> ReadAt for RemoteFile<S> {
 
     fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Vec<u8>>, StoreError> {
         ranges.iter().try_for_each(|range| self.check_end(range.start, range.end))?;
-        let mut starts = ranges.iter();
+        let mut requests = ranges.chunk_by(are_neighbours);
         let mut under_way = VecDeque::new();
         let mut found = Vec::with_capacity(ranges.len());
-        for range in ranges {
-            while under_way.len() < RANGES_IN_FLIGHT {
-                let Some(next) = starts.next() else { break };
-                let length = next.end.saturating_sub(next.start);
+        while found.len() < ranges.len() {
+            while under_way.len() < REQUESTS_IN_FLIGHT {
+                let Some(together) = requests.next() else { break };
+                let (Some(first), Some(last)) = (together.first(), together.last()) else { break };
+                let length = last.end.saturating_sub(first.start);
                 // A server may take nothing for everything.
-                let chunk = (length > 0).then(|| Chunk::start(&self.source, next.start, length));
-                under_way.push_back(chunk);
+                let chunk = (length > 0).then(|| Chunk::start(&self.source, first.start, length));
+                under_way.push_back((together, chunk));
             }
-            let mut bytes = vec![0; range.end.saturating_sub(range.start) as usize];
-            if let Some(chunk) = under_way.pop_front().flatten() {
-                chunk
-                    .copy_to(&mut bytes, range.start)
-                    .map_err(|problem| self.source.error(problem, range.start))?;
+            let Some((together, chunk)) = under_way.pop_front() else { break };
+            for range in together {
+                let mut bytes = vec![0; range.end.saturating_sub(range.start) as usize];
+                if let Some(chunk) = &chunk {
+                    chunk
+                        .copy_to(&mut bytes, range.start)
+                        .map_err(|problem| self.source.error(problem, range.start))?;
+                }
+                found.push(bytes);
             }
-            found.push(bytes);
         }
         Ok(found)
     }
@@ -129,6 +135,13 @@ impl<S: Source> ReadAt for RemoteFile<S> {
         }
         Ok(())
     }
+}
+
+/// Whether the second range follows the first so closely that one request gets both.
+fn are_neighbours(first: &Range<u64>, second: &Range<u64>) -> bool {
+    (first.end..=first.end.saturating_add(NEAR)).contains(&second.start)
+        && first.start < first.end
+        && second.start < second.end
 }
 
 impl<S: Source> std::fmt::Debug for RemoteFile<S> {

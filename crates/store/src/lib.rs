@@ -116,7 +116,8 @@ pub trait ReadAt: Debug + Send + Sync {
     /// [`StoreErrorKind::Truncated`] when the file ends before `buf` is full.
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> Result<(), StoreError>;
 
-    /// The bytes of each range. A store on the network asks for several at the same time, and does not read ahead of them.
+    /// The bytes of each range. A store on the network asks for several at the same time, those that lie close together (the ranges
+    /// best ascend) with one request, and does not read ahead of them.
     ///
     /// # Errors
     /// As [`Self::read_exact_at`]; then none is given.

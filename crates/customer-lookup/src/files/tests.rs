@@ -39,9 +39,22 @@ fn finds_what_is_there() {
     let first: Vec<i64> = (0..5_000).map(|n| n * 3).collect();
     let second: Vec<i64> = (0..3_000).map(|n| 20_000 + (n * 7_919) % 3_000).collect();
     let files = vec![file(folder.path(), "a", &first), file(folder.path(), "b", &second)];
-    let open = CustomerFiles::open(&files, &schema(), &COLUMNS).unwrap();
+    let reopen = || CustomerFiles::open(&files, &schema(), &COLUMNS).unwrap();
+    let open = reopen();
     assert_eq!(open.rows(), 8_000);
     assert!(open.memory_bytes() > 0);
+    let held = reopen().hold(1 << 20).unwrap();
+    let bytes: u64 = files.iter().map(|file| file.stat().unwrap().unwrap().size).sum();
+    let more = held.memory_bytes() - open.memory_bytes();
+    assert!((bytes / 2..=bytes).contains(&(more as u64)), "{more} of {bytes}");
+    let too_large = reopen().hold(1_000).unwrap();
+    assert_eq!(too_large.memory_bytes(), open.memory_bytes());
+    // What is held is asked of nobody.
+    for file in &files {
+        std::fs::write(file.path(), vec![0; file.stat().unwrap().unwrap().size as usize]).unwrap();
+    }
+    assert!(open.find(3).is_err());
+    let open = held;
     let asked = [0, 3, 14_997, 20_000, 22_999, 1, 2, -3, 15_000, 23_000, i64::MIN, i64::MAX];
     for id in asked.into_iter().chain((0..15_000).step_by(487)) {
         let found = open.find(id).unwrap();

@@ -33,6 +33,9 @@ const SEGMENTS: [&str; 11] = [
 /// What is read of the table of RFM values.
 const RFM: [&str; 2] = ["country", "last_order"];
 
+/// The part of the memory for look-ups that a table of the newest snapshot may take.
+const HELD_SHARE: usize = 3;
+
 /// How much memory it may take, and how often it looks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -85,6 +88,7 @@ pub(crate) struct Batch {
     refresh: Duration,
     state: RwLock<State>,
     /// Files by table and run.
+    lookup_bytes: usize,
     files: BoundedCache<(String, String), CustomerFiles>,
     analyses: BoundedCache<String, Analysis>,
     profiles: BoundedCache<String, Profiles>,
@@ -114,6 +118,7 @@ impl Batch {
             place,
             refresh: limits.refresh,
             state: RwLock::new(state),
+            lookup_bytes: limits.lookup_bytes,
             files: BoundedCache::new(limits.lookup_bytes),
             analyses: BoundedCache::new(limits.snapshot_bytes),
             profiles: BoundedCache::new(4 << 20),
@@ -180,7 +185,7 @@ impl Batch {
         &self,
         snapshot: &Snapshot,
     ) -> Result<Arc<CustomerFiles>, BatchError> {
-        self.files(snapshot, &snapshot.segments, &SEGMENTS)
+        self.files(snapshot, &snapshot.segments, &SEGMENTS, 0)
     }
 
     /// And in that of RFM values, if it has them.
@@ -188,7 +193,18 @@ impl Batch {
         &self,
         snapshot: &Snapshot,
     ) -> Result<Option<Arc<CustomerFiles>>, BatchError> {
-        snapshot.rfm.as_ref().map(|part| self.files(snapshot, part, &RFM)).transpose()
+        snapshot.rfm.as_ref().map(|part| self.files(snapshot, part, &RFM, 0)).transpose()
+    }
+
+    /// Opens the files of a new snapshot, so that the first look-up is as quick as the others. If they are not on this machine,
+    /// and small enough, they are held in memory: HDFS takes a millisecond for what a disk's cache has at once.
+    fn open_files(&self, snapshot: &Snapshot) -> Result<(), BatchError> {
+        let hold = self.lookup_bytes / HELD_SHARE;
+        self.files(snapshot, &snapshot.segments, &SEGMENTS, hold)?;
+        if let Some(part) = &snapshot.rfm {
+            self.files(snapshot, part, &RFM, hold)?;
+        }
+        Ok(())
     }
 
     fn files(
@@ -196,11 +212,15 @@ impl Batch {
         snapshot: &Snapshot,
         part: &Part,
         columns: &[&str],
+        hold: usize,
     ) -> Result<Arc<CustomerFiles>, BatchError> {
         let key = (snapshot.run_id.clone(), part.partition.location.clone());
         let found = self.files.get_or_make(&key, || -> Result<_, BatchError> {
-            let files = self.place.catalog.data_files(&part.partition)?;
-            let files = CustomerFiles::open(&files, &part.schema, columns)?;
+            let paths = self.place.catalog.data_files(&part.partition)?;
+            let mut files = CustomerFiles::open(&paths, &part.schema, columns)?;
+            if paths.iter().all(|path| path.local_path().is_none()) {
+                files = files.hold(hold)?;
+            }
             let bytes = files.memory_bytes();
             Ok((files, bytes))
         });
@@ -264,9 +284,7 @@ impl Batch {
             let started = std::time::Instant::now();
             let analysis = self.analysis(snapshot)?;
             self.profiles(snapshot)?;
-            // So that the first look-up is as quick as the others.
-            self.segment_files(snapshot)?;
-            self.rfm_files(snapshot)?;
+            self.open_files(snapshot)?;
             tracing::info!(
                 snapshot = snapshot.date.as_str(),
                 run = snapshot.run_id,
