@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Values by key, within a number of bytes. A value is made once, however many ask for it at the same time; those who ask
 /// for others do not wait.
@@ -24,9 +24,16 @@ struct State<K, V> {
 
 #[derive(Debug)]
 struct Entry<V> {
-    slot: Arc<Mutex<Option<Arc<V>>>>,
+    slot: Arc<Slot<V>>,
     bytes: usize,
     used: u64,
+}
+
+#[derive(Debug)]
+struct Slot<V> {
+    value: OnceLock<Arc<V>>,
+    /// Held by whoever makes the value.
+    making: Mutex<()>,
 }
 
 impl<K: Eq + Hash + Clone, V> BoundedCache<K, V> {
@@ -46,37 +53,36 @@ impl<K: Eq + Hash + Clone, V> BoundedCache<K, V> {
         make: impl FnOnce() -> Result<(V, usize), E>,
     ) -> Result<Arc<V>, E> {
         let slot = self.slot(key);
-        let mut value = lock(&slot);
-        if let Some(value) = value.as_ref() {
+        if let Some(value) = slot.value.get() {
+            return Ok(Arc::clone(value));
+        }
+        let making = lock(&slot.making);
+        if let Some(value) = slot.value.get() {
             return Ok(Arc::clone(value));
         }
         match make() {
             Ok((made, bytes)) => {
-                let made = Arc::new(made);
-                *value = Some(Arc::clone(&made));
-                drop(value);
+                let made = Arc::clone(slot.value.get_or_init(|| Arc::new(made)));
+                drop(making);
                 self.account(key, &slot, bytes);
                 Ok(made)
             }
             Err(error) => {
-                drop(value);
+                drop(making);
                 self.forget_empty(key, &slot);
                 Err(error)
             }
         }
     }
 
-    /// The value of `key` if it is there and nobody is making it.
+    /// The value of `key` if it is there. Does not wait for somebody who is making it.
     pub fn get(&self, key: &K) -> Option<Arc<V>> {
         let mut state = lock(&self.state);
         state.clock += 1;
         let clock = state.clock;
         let entry = state.entries.get_mut(key)?;
         entry.used = clock;
-        let slot = Arc::clone(&entry.slot);
-        drop(state);
-        let value = slot.try_lock().ok()?;
-        value.as_ref().map(Arc::clone)
+        entry.slot.value.get().map(Arc::clone)
     }
 
     /// Lets go of the values whose key does not pass.
@@ -91,17 +97,20 @@ impl<K: Eq + Hash + Clone, V> BoundedCache<K, V> {
         lock(&self.state).bytes
     }
 
-    fn slot(&self, key: &K) -> Arc<Mutex<Option<Arc<V>>>> {
+    fn slot(&self, key: &K) -> Arc<Slot<V>> {
         let mut state = lock(&self.state);
         state.clock += 1;
         let used = state.clock;
-        let new = || Entry { slot: Arc::default(), bytes: 0, used };
+        let new = || {
+            let slot = Slot { value: OnceLock::new(), making: Mutex::default() };
+            Entry { slot: Arc::new(slot), bytes: 0, used }
+        };
         let entry = state.entries.entry(key.clone()).or_insert_with(new);
         entry.used = used;
         Arc::clone(&entry.slot)
     }
 
-    fn account(&self, key: &K, slot: &Arc<Mutex<Option<Arc<V>>>>, bytes: usize) {
+    fn account(&self, key: &K, slot: &Arc<Slot<V>>, bytes: usize) {
         let mut state = lock(&self.state);
         match state.entries.get_mut(key) {
             Some(entry) if Arc::ptr_eq(&entry.slot, slot) => entry.bytes = bytes,
@@ -122,7 +131,7 @@ impl<K: Eq + Hash + Clone, V> BoundedCache<K, V> {
         }
     }
 
-    fn forget_empty(&self, key: &K, slot: &Arc<Mutex<Option<Arc<V>>>>) {
+    fn forget_empty(&self, key: &K, slot: &Arc<Slot<V>>) {
         let mut state = lock(&self.state);
         if state
             .entries
@@ -160,6 +169,27 @@ mod tests {
         assert_eq!((cache.bytes(), cache.get(&1), cache.get(&3)), (500, None, None));
         cache.retain(|key| *key != 4);
         assert_eq!((cache.bytes(), cache.get(&4)), (0, None));
+    }
+
+    #[test]
+    fn what_is_there_is_given_to_all_at_once() {
+        let cache = BoundedCache::new(100);
+        make(&cache, 1, 40);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..50_000 {
+                        assert_eq!(cache.get(&1).as_deref(), Some(&10));
+                    }
+                });
+            }
+        });
+        // One that is being made is not waited for.
+        let outcome = cache.get_or_make::<()>(&2, || {
+            assert!(cache.get(&2).is_none());
+            Ok((7, 1))
+        });
+        assert_eq!(outcome.as_deref(), Ok(&7));
     }
 
     #[test]
