@@ -54,6 +54,8 @@ class EngineForARun(unittest.TestCase):
         return subprocess.Popen(
             [SUBMIT, "batch", "--deploy-mode", "client", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, encoding="utf-8", start_new_session=True,
+            # A shell's background processes ignore Ctrl-C, and so do theirs: these tests may be one.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             env={"PATH": f"{self.folder}:{os.environ['PATH']}", "RFM_BIN": str(self.folder), "CALLS": str(self.calls),
                  "PROGRAMS": str(self.folder), "HADOOP_CONF_DIR": "/conf", "HADOOP_USER_NAME": "someone", **env})
 
