@@ -91,17 +91,24 @@ pub(crate) fn publish(address: &str, file: &Location) -> Result<(), StoreError> 
 
 /// Whether as many executors are there as the scheduler was told; what it says otherwise.
 pub(crate) fn ask_ready(address: &str) -> Result<(), String> {
-    let unreachable =
-        |error: std::io::Error| format!("the scheduler {address} cannot be reached ({error})");
-    let addresses = address.to_socket_addrs().map_err(unreachable)?;
+    ask(connect(address)?, address).map_err(|error| unreachable(address, &error))?
+}
+
+/// A connection; what keeps it from being made otherwise.
+pub(crate) fn connect(address: &str) -> Result<TcpStream, String> {
+    let addresses = address.to_socket_addrs().map_err(|error| unreachable(address, &error))?;
     let mut last = None;
     for socket in addresses {
         match TcpStream::connect_timeout(&socket, ANSWER) {
-            Ok(stream) => return ask(stream, address).map_err(unreachable)?,
+            Ok(stream) => return Ok(stream),
             Err(error) => last = Some(error),
         }
     }
-    Err(last.map_or_else(|| format!("{address} is no host"), unreachable))
+    Err(last.map_or_else(|| format!("{address} is no host"), |error| unreachable(address, &error)))
+}
+
+fn unreachable(address: &str, error: &std::io::Error) -> String {
+    format!("the scheduler {address} cannot be reached ({error})")
 }
 
 fn ask(mut stream: TcpStream, address: &str) -> std::io::Result<Result<(), String>> {

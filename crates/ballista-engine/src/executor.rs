@@ -11,13 +11,16 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use store::Stores;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::address::SchedulerAddress;
+use crate::address::{SchedulerAddress, connect};
 use crate::client::MESSAGE_BYTES;
 use crate::codec::OrderRunsCodec;
 use crate::failure::{ClusterError, chain};
 
 /// How often an executor gives a sign of life, in seconds. It ends after five that nobody takes.
 const HEARTBEAT: u64 = 2;
+
+/// How long Ballista may take to end when it was told to. While it is connecting it does not hear of it.
+const STOPPING: Duration = Duration::from_secs(20);
 
 /// How an executor runs.
 #[derive(Debug)]
@@ -85,16 +88,20 @@ pub async fn run_executor(settings: ExecutorSettings, stores: Stores) -> Result<
         "the executor begins"
     );
     let told = Arc::new(AtomicBool::new(false));
-    let listener = tokio::spawn({
+    let stopped = {
         let told = Arc::clone(&told);
         async move {
-            if stop_signal().await.is_ok() {
-                told.store(true, Ordering::Release);
+            if stop_signal().await.is_err() {
+                std::future::pending::<()>().await;
             }
+            told.store(true, Ordering::Release);
+            tokio::time::sleep(STOPPING).await;
         }
-    });
-    let ended = start_executor_process(Arc::new(config)).await;
-    listener.abort();
+    };
+    let ended = tokio::select! {
+        ended = start_executor_process(Arc::new(config)) => ended,
+        () = stopped => Ok(()),
+    };
     match ended {
         _ if told.load(Ordering::Acquire) => {
             tracing::info!("the executor was told to stop");
@@ -122,11 +129,13 @@ pub(crate) async fn stop_signal() -> Result<(), ClusterError> {
     }
 }
 
-/// The scheduler's address, once there is one.
+/// The scheduler's address, once it can be reached there. Ballista itself would look for it for ever, and at this address alone; one that
+/// was started anew has another.
 fn find(scheduler: &SchedulerAddress, patience: Duration) -> Result<String, ClusterError> {
     let begun = Instant::now();
     loop {
-        match scheduler.now() {
+        let found = scheduler.now().and_then(|address| connect(&address).map(|_| address));
+        match found {
             Ok(address) => return Ok(address),
             Err(missing) if begun.elapsed() >= patience => {
                 return Err(ClusterError::unavailable(format!(

@@ -59,6 +59,9 @@ fn main() -> ExitCode {
         let cli = Cli::parse();
         let verbosity = if cli.verbose { Verbosity::Verbose } else { Verbosity::Normal };
         job_kit::logging::init(cli.log_format, verbosity)?;
+        if cli.executors == 0 {
+            return Err(UsageError("--executors must be at least 1".to_owned()).into());
+        }
         if cli.executor_timeout.get().as_secs() < 5 {
             return Err(UsageError("--executor-timeout must be at least 5s".to_owned()).into());
         }

@@ -9,7 +9,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use self::processes::{Cluster, until};
+use self::processes::{Cluster, Process, until};
 use crate::job::{Ended, HEADER, Job, ended, orders};
 
 const TABLES: [&str; 2] = ["ecom_user_rfm_batch", "ecom_user_segments"];
@@ -233,6 +233,29 @@ fn what_a_scan_says_is_what_the_user_reads() {
     let relative = escaped("in \"x\"/cut.csv.gz");
     assert_eq!(there, (Some(1), here.1.replace(&relative, &escaped(absolute.to_str().unwrap()))));
     assert!(attempts(&job).is_empty());
+}
+
+#[test]
+fn an_executor_does_not_wait_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    // Something is there, and says nothing.
+    let mut silenced = Process::lonely_executor(&address, folder.path());
+    let _connection = listener.accept().unwrap();
+    until("the executor begins", || silenced.log().contains("the executor begins").then_some(()));
+    silenced.signal("TERM");
+    assert_eq!(silenced.wait(), Some(0));
+    // Nothing is there any more, as a file may say that an older scheduler has left.
+    drop(listener);
+    let file = folder.path().join("endpoint");
+    std::fs::write(&file, format!("{address}\n")).unwrap();
+    for scheduler in [address.as_str(), file.to_str().unwrap()] {
+        let mut executor = Process::lonely_executor(scheduler, folder.path());
+        assert_eq!(executor.wait(), Some(3));
+        let log = executor.log();
+        assert!(log.contains("no scheduler in 1 s") && log.contains(&address), "{log}");
+    }
 }
 
 #[test]

@@ -66,6 +66,13 @@ impl Cluster {
 }
 
 impl Process {
+    /// An executor that looks for its scheduler for a moment.
+    pub fn lonely_executor(scheduler: &str, folder: &Path) -> Process {
+        let args = ["--cores", "1", "--wait", "1s", "--scheduler", scheduler, "--work-folder"];
+        let log = folder.join("lonely.log");
+        Process::start(env!("CARGO_BIN_EXE_rfm-executor"), &args, &[folder], log)
+    }
+
     fn start(program: &str, args: &[&str], paths: &[&Path], log: PathBuf) -> Process {
         let mut command = Command::new(program);
         command.args(args).args(paths);
