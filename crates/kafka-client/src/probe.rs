@@ -15,6 +15,8 @@ use crate::{Connection, KafkaError};
 const POLL: Duration = Duration::from_millis(100);
 /// How long one question may take until what the client has to say is looked at again.
 const ANSWER: Duration = Duration::from_secs(1);
+/// How long brokers may take to tell each other of a topic that somebody has created.
+const SPREAD: Duration = Duration::from_secs(1);
 
 /// What the brokers say of themselves.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,9 +51,10 @@ impl Connection {
     /// The same for a topic: that it is there, and may be seen. Never creates one.
     ///
     /// # Errors
-    /// As [`Connection::check`]; [`KafkaError::UnknownTopic`] at once.
+    /// As [`Connection::check`]; [`KafkaError::UnknownTopic`] when the brokers have said so for a second.
     pub fn check_topic(&self, topic: &str, timeout: Duration) -> Result<Topic, KafkaError> {
         let probe = Probe::new(self, timeout)?;
+        let mut unknown_since = None;
         loop {
             let metadata = probe.fetch(Some(topic))?;
             let found = metadata.topics().iter().find(|found| found.name() == topic);
@@ -81,21 +84,22 @@ impl Connection {
                     let error = NativeError::MetadataFetch(code);
                     return Err(probe.describe(&error, &format!("topic '{topic}': {code}")));
                 }
-                _ => return Err(self.unknown(topic, &probe)),
+                _ if unknown_since.get_or_insert_with(Instant::now).elapsed() < SPREAD => {
+                    // The broker that was asked may not have heard of it yet.
+                    probe.poll()?;
+                }
+                _ => {
+                    let names = probe.names();
+                    if names.iter().any(|name| name == topic) && !probe.is_over() {
+                        continue;
+                    }
+                    return Err(KafkaError::UnknownTopic {
+                        topic: topic.to_owned(),
+                        brokers: probe.hooks.brokers().to_owned(),
+                        near: near(topic, names.iter().map(String::as_str)),
+                    });
+                }
             }
-        }
-    }
-
-    fn unknown(&self, topic: &str, probe: &Probe) -> KafkaError {
-        // Only for the hint: that the names cannot be had changes nothing.
-        let names: Vec<String> = match probe.fetch(None) {
-            Ok(metadata) => metadata.topics().iter().map(|found| found.name().to_owned()).collect(),
-            Err(_) => Vec::new(),
-        };
-        KafkaError::UnknownTopic {
-            topic: topic.to_owned(),
-            brokers: probe.hooks.brokers().to_owned(),
-            near: near(topic, names.iter().map(String::as_str)),
         }
     }
 }
@@ -150,6 +154,14 @@ impl Probe {
                     return Err(self.describe(&error, &error.to_string()));
                 }
             }
+        }
+    }
+
+    /// Of all topics. Only for a hint: that they cannot be had changes nothing.
+    fn names(&self) -> Vec<String> {
+        match self.fetch(None) {
+            Ok(metadata) => metadata.topics().iter().map(|found| found.name().to_owned()).collect(),
+            Err(_) => Vec::new(),
         }
     }
 

@@ -33,15 +33,19 @@ pub(crate) fn unique(name: &str) -> String {
 /// A new topic of the real broker.
 pub(crate) fn topic(cluster: &Cluster, name: &str, partitions: i32) -> String {
     let name = unique(name);
+    make_topic(cluster, &name, partitions);
+    name
+}
+
+pub(crate) fn make_topic(cluster: &Cluster, name: &str, partitions: i32) {
     let admin: AdminClient<DefaultClientContext> = rdkafka::ClientConfig::new()
         .set("bootstrap.servers", cluster.kafka_brokers())
         .create()
         .unwrap();
-    let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
+    let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
     let options = AdminOptions::new().operation_timeout(Some(DEADLINE));
     let made = block_on(admin.create_topics(&[topic], &options)).unwrap();
     assert!(made.iter().all(Result::is_ok), "{made:?}");
-    name
 }
 
 pub(crate) fn plaintext(cluster: &Cluster) -> KafkaSettings {

@@ -6,7 +6,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use test_cluster::{Cluster, Daemon, Part};
 
-use crate::helper::{self, DEADLINE, cluster, plaintext, problem, topic};
+use crate::helper::{self, DEADLINE, cluster, make_topic, plaintext, problem, topic, unique};
 
 fn connect(settings: &KafkaSettings) -> Connection {
     Connection::new(settings, "test").unwrap()
@@ -40,6 +40,27 @@ fn a_topic_that_is_not_there_is_not_made() {
     }
     let error = connection.check_topic("no topic", DEADLINE).unwrap_err().to_string();
     assert!(error.contains("'no topic' cannot be"), "{error}");
+}
+
+#[test]
+fn a_topic_that_is_made_while_it_is_looked_for() {
+    let cluster = cluster();
+    let name = unique("late");
+    let connection = connect(&plaintext(cluster));
+    std::thread::scope(|scope| {
+        // So may a broker hear of it later than the one that made it.
+        let found = scope.spawn(|| {
+            loop {
+                match connection.check_topic(&name, DEADLINE) {
+                    Err(KafkaError::UnknownTopic { near, .. }) => assert!(!near.contains(&name)),
+                    found => return found.unwrap(),
+                }
+            }
+        });
+        std::thread::sleep(Duration::from_millis(700));
+        make_topic(cluster, &name, 2);
+        assert_eq!(found.join().unwrap().partitions, 2);
+    });
 }
 
 #[test]
