@@ -11,15 +11,15 @@ LINES ?= 541909
 SECONDS ?= 60
 # What the programs leave out unless they are built with it. It is tested and linted in one build with the rest: a second set of
 # features would compile DataFusion again.
-FEATURES := rfm-batch/s3,rfm-batch/glue,rfm-batch/ballista
-KILLS ?= 200
 comma := ,
+FEATURES := rfm-batch/s3,rfm-batch/glue,rfm-batch/ballista$(if $(ONLINE_RETAIL_CSV),$(comma)rfm-batch/real-data)
+KILLS ?= 200
 # Tests mostly wait for servers.
 TEST_THREADS := $(shell echo $$((2 * $$(nproc))))
 COMPOSE_CONF := $(HOME)/.cache/rfm-suite/compose-conf
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-batch data run run-cluster features show stream stream-cluster dashboard demo soak dist test test-page test-yarn check check-scripts fuzz bench bench-streaming clean-data \
+.PHONY: help build build-batch data run run-cluster features show stream stream-cluster dashboard demo soak dist test test-page test-yarn test-yarn-jobs test-yarn-engine test-tools check check-scripts fuzz bench bench-streaming clean-data \
 	cluster-up cluster-down cluster-status cluster-env cluster-wipe cluster-up-docker cluster-down-docker
 
 help: ## List what make can do
@@ -64,15 +64,24 @@ dist: ## Build releases for Amazon Linux and Debian [ARGS="--processor aarch64"]
 	dev/dist $(ARGS)
 
 test: ## Run all tests, on a local cluster and in Chromium too [ONLINE_RETAIL_CSV=FILE adds those on the real data]
-	RUST_TEST_THREADS=$(TEST_THREADS) dev/with-cluster dev/with-python cargo test --workspace --features $(FEATURES)$(if $(ONLINE_RETAIL_CSV),$(comma)rfm-batch/real-data)
+	RUST_TEST_THREADS=$(TEST_THREADS) dev/with-cluster dev/with-python cargo test --workspace --features $(FEATURES)
 	RFM_BIN="$(CARGO_TARGET_DIR)/debug" jobs/rfm-dashboard/browser-tests/run
 
 test-page: ## Test the dashboard's page in Chromium alone; needs node 20 and npm
 	jobs/rfm-dashboard/browser-tests/run
 
-test-yarn: ## Test emr/submit on a YARN of its own, with what `make test` has built
+test-yarn: test-yarn-jobs test-yarn-engine ## Test emr/submit on a YARN of its own, with what `make test` has built
+
+test-yarn-jobs:
 	emr/tests/yarn
+
+test-yarn-engine:
 	emr/tests/yarn --engine
+
+# So that they may be had before the tests are built.
+test-tools: ## Fetch what the tests run on: the jars of the cluster, Python packages
+	dev/cluster/cluster install
+	dev/venv dev/requirements.txt
 
 soak: ## Kill the stream KILLS=200 times at random moments, and count every order [RFM_SOAK_SEED=N repeats one]
 	RFM_SOAK_KILLS=$(KILLS) dev/with-cluster cargo test -p rfm-streaming --test integration soak -- --nocapture
