@@ -5,9 +5,11 @@
 //! [`PartSummary`]. It knows nothing of the lines before it: the lines in its rejects file are counted from its own first one, and
 //! [`ScannedParts::complete_rejects`] makes the numbers those of the file.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{Read as _, Write as _};
 use std::ops::Range;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use order_model::Rejection;
 use store::{Location, StoreError, StoreErrorKind};
@@ -19,6 +21,8 @@ use crate::{CsvError, FileSummary, InputFile, OrderScan, ScanOptions, ScanSummar
 
 /// Bytes that are read at once of a part's rejects file.
 const BUFFER_BYTES: usize = 1024 * 1024;
+/// So many of them may wait for being written.
+const BUFFERS: usize = 4;
 
 /// A part of an input file that can be read by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,25 +150,37 @@ impl ScannedParts {
     pub fn complete_rejects(&self) -> Result<(), CsvError> {
         for (file, state) in self.scan.files().iter().enumerate() {
             let Some(path) = state.rejects_path() else { continue };
-            let mut joined = None;
-            let mut lines = 0;
-            for (_, part) in self.of(file) {
-                if let Some(from) = &part.rejects_file {
-                    let to = match &mut joined {
-                        Some(to) => to,
-                        none => none.insert(create(&path)?),
-                    };
-                    append(from, lines, |bytes| {
-                        to.write_all(bytes).map_err(|error| failed(&path, error))
-                    })?;
-                }
-                lines += part.lines;
+            if self.of(file).all(|(_, part)| part.rejects_file.is_none()) {
+                continue;
             }
-            if let Some(joined) = joined {
-                let joined = joined.into_inner();
-                let joined = joined.map_err(|error| failed(&path, error.into_error()))?;
-                joined.finish().map_err(CsvError::Rejects)?;
+            let mut joined = create(&path)?;
+            // Another thread reads, and gives the rows their numbers.
+            let (rows, renumbered) = sync_channel::<Vec<u8>>(BUFFERS);
+            std::thread::scope(|scope| {
+                let reader = scope.spawn(move || self.renumber(file, &rows));
+                let written = renumbered.iter().try_for_each(|bytes| joined.write_all(&bytes));
+                // Before it is waited for: it may want to send more.
+                drop(renumbered);
+                let read = reader.join().unwrap_or_else(|panic| resume_unwind(panic));
+                written.map_err(|error| failed(&path, error)).and(read)
+            })?;
+            let joined = joined.into_inner();
+            let joined = joined.map_err(|error| failed(&path, error.into_error()))?;
+            joined.finish().map_err(CsvError::Rejects)?;
+        }
+        Ok(())
+    }
+
+    /// Sends the rows of all parts of a file, as long as somebody takes them.
+    fn renumber(&self, file: usize, to: &SyncSender<Vec<u8>>) -> Result<(), CsvError> {
+        let mut lines = 0;
+        for (_, part) in self.of(file) {
+            if let Some(from) = &part.rejects_file
+                && !append(from, lines, to)?
+            {
+                break;
             }
+            lines += part.lines;
         }
         Ok(())
     }
@@ -175,41 +191,61 @@ impl ScannedParts {
     }
 }
 
-/// Passes the rows of a part's rejects file on, without its header, their line numbers greater by `lines`.
-fn append(
-    from: &Location,
-    lines: u64,
-    mut write: impl FnMut(&[u8]) -> Result<(), CsvError>,
-) -> Result<(), CsvError> {
-    let reader = from.reader().map_err(CsvError::Rejects)?;
-    let mut reader = BufReader::with_capacity(BUFFER_BYTES, reader);
-    let (mut row, mut number) = (Vec::new(), Vec::new());
+/// Passes the rows of a part's rejects file on, without its header, their line numbers greater by `lines`: many at a time, for there
+/// may be as many as a quarter of all rows, and everybody waits for this. Whether they were all taken.
+fn append(from: &Location, lines: u64, to: &SyncSender<Vec<u8>>) -> Result<bool, CsvError> {
+    let mut reader = from.reader().map_err(CsvError::Rejects)?;
+    let broken = || {
+        let problem = "a row without a line number: it was changed, or is not complete";
+        let error = StoreError::new(StoreErrorKind::Other, "read", from.to_string(), problem);
+        CsvError::Rejects(error)
+    };
+    // The end of what was read, which may be the beginning of a row.
+    let mut rest = Vec::new();
     let mut is_header = true;
     loop {
-        row.clear();
-        let read = reader.read_until(b'\n', &mut row);
-        let read = read.map_err(|error| {
+        let before = rest.len();
+        let read = (&mut reader).take(BUFFER_BYTES as u64).read_to_end(&mut rest);
+        read.map_err(|error| {
             CsvError::Rejects(StoreError::from_io("read", from.to_string(), error))
         })?;
-        if read == 0 {
-            return Ok(());
+        if rest.len() == before {
+            return if rest.is_empty() { Ok(true) } else { Err(broken()) };
         }
-        if std::mem::take(&mut is_header) {
-            continue;
-        }
+        let Some(end) = memchr::memrchr(b'\n', &rest) else { continue };
+        let (rows, begun) = rest.split_at(end + 1);
+        // Numbers become longer by some digits.
+        let mut renumbered = Vec::with_capacity(rows.len() + rows.len() / 8);
+        let mut rows = rows;
         // A row is one line: line breaks end rows, so none is inside.
-        let comma = row.iter().position(|&byte| byte == b',').filter(|_| row.ends_with(b"\n"));
-        let digits = comma.and_then(|comma| std::str::from_utf8(&row[..comma]).ok());
-        let (Some(comma), Some(line)) = (comma, digits.and_then(|text| text.parse::<u64>().ok()))
-        else {
-            let problem = "a row without a line number: it was changed, or is not complete";
-            let place = from.to_string();
-            let error = StoreError::new(StoreErrorKind::Other, "read", place, problem);
-            return Err(CsvError::Rejects(error));
-        };
-        number.clear();
-        push_number(&mut number, line + lines);
-        write(&number)?;
-        write(&row[comma..])?;
+        while let Some(end) = memchr::memchr(b'\n', rows) {
+            let (row, after) = rows.split_at(end + 1);
+            rows = after;
+            if std::mem::take(&mut is_header) {
+                continue;
+            }
+            let (line, text) = leading_number(row).ok_or_else(broken)?;
+            push_number(&mut renumbered, line.checked_add(lines).ok_or_else(broken)?);
+            renumbered.extend_from_slice(text);
+        }
+        rest = begun.to_vec();
+        if to.send(renumbered).is_err() {
+            return Ok(false);
+        }
     }
+}
+
+/// The number at the beginning of a row, and the row from the comma after it on.
+fn leading_number(row: &[u8]) -> Option<(u64, &[u8])> {
+    let mut number = 0_u64;
+    for (at, byte) in row.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => {
+                number = number.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+            }
+            b',' if at > 0 => return Some((number, row.get(at..)?)),
+            _ => return None,
+        }
+    }
+    None
 }

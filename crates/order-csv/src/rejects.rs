@@ -117,6 +117,7 @@ pub(crate) struct RejectsWriter {
     path: Option<Location>,
     file: Option<BufWriter<Box<dyn FileWriter>>>,
     completed: bool,
+    is_temporary: bool,
     /// The block whose turn it is.
     next_block: u64,
     /// Lines before that block, the header included.
@@ -126,12 +127,13 @@ pub(crate) struct RejectsWriter {
 }
 
 impl RejectsWriter {
-    /// Nothing is created before the first rejected row. Without a `path` rows are dropped.
-    pub(crate) fn new(path: Option<Location>) -> RejectsWriter {
+    /// Nothing is created before the first rejected row. Without a `path` rows are dropped. A temporary file is not made durable.
+    pub(crate) fn new(path: Option<Location>, is_temporary: bool) -> RejectsWriter {
         RejectsWriter {
             path,
             file: None,
             completed: false,
+            is_temporary,
             next_block: 0,
             lines: 1,
             waiting: BTreeMap::new(),
@@ -200,11 +202,12 @@ impl RejectsWriter {
         self.path.as_ref()
     }
 
-    /// Completes the file after the last block; it is durable then.
+    /// Completes the file after the last block; it is durable then, unless it is temporary.
     pub(crate) fn complete(&mut self) -> Result<(), CsvError> {
         if let (Some(file), Some(path)) = (self.file.take(), &self.path) {
             let file = file.into_inner().map_err(|error| failed(path, error.into_error()))?;
-            file.finish().map_err(CsvError::Rejects)?;
+            let finished = if self.is_temporary { file.finish_temporary() } else { file.finish() };
+            finished.map_err(CsvError::Rejects)?;
             self.completed = true;
         }
         Ok(())
@@ -270,7 +273,7 @@ mod tests {
     fn blocks_in_any_order_give_line_numbers_in_order() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sub/x.csv");
-        let mut writer = RejectsWriter::new(Some(Location::local(&path)));
+        let mut writer = RejectsWriter::new(Some(Location::local(&path)), false);
         writer.submit(2, 1, rejects(&[(0, "c")])).unwrap();
         writer.submit(1, 5, rejects(&[(4, "b\"b")])).unwrap();
         assert!(!path.exists());
@@ -297,7 +300,7 @@ mod tests {
     fn no_rejects_no_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.csv");
-        let mut writer = RejectsWriter::new(Some(Location::local(&path)));
+        let mut writer = RejectsWriter::new(Some(Location::local(&path)), true);
         writer.submit(0, 10, BlockRejects::default()).unwrap();
         writer.complete().unwrap();
         assert_eq!(writer.location(), None);

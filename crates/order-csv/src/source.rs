@@ -78,6 +78,8 @@ impl FileState {
         rejects: Option<Location>,
         part: Option<Range<u64>>,
     ) -> FileState {
+        // Those of a part are joined with the others'.
+        let rejects = RejectsWriter::new(rejects, part.is_some());
         let (source, blocks) = match &opened.plain {
             None => {
                 let stream = Mutex::new(GzipStream::Unopened);
@@ -93,7 +95,7 @@ impl FileState {
             }
         };
         let blocks = AtomicU64::new(blocks);
-        let results = Results { counts: Counts::default(), rejects: RejectsWriter::new(rejects) };
+        let results = Results { counts: Counts::default(), rejects };
         FileState { opened, source, blocks, results: Mutex::new(results) }
     }
 

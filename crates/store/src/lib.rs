@@ -141,6 +141,11 @@ pub trait ReadAt: Debug + Send + Sync {
 pub trait FileWriter: Write + Debug + Send {
     /// Completes the file and waits until it is durable. Gives its size in bytes.
     fn finish(self: Box<Self>) -> Result<u64, StoreError>;
+
+    /// Completes a file that is read soon and then removed: where waiting until it is durable takes time, nobody waits for that.
+    fn finish_temporary(self: Box<Self>) -> Result<u64, StoreError> {
+        self.finish()
+    }
 }
 
 /// A file or folder.

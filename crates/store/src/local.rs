@@ -262,6 +262,12 @@ impl FileWriter for LocalWriter {
         self.finished = true;
         Ok(size)
     }
+
+    fn finish_temporary(mut self: Box<Self>) -> Result<u64, StoreError> {
+        let size = self.file.metadata().map_err(failed("write", &self.path))?.len();
+        self.finished = true;
+        Ok(size)
+    }
 }
 
 impl Drop for LocalWriter {

@@ -24,8 +24,8 @@ const PARTS: &str = "_parts";
 
 const LEAST_PIECE: u64 = 8 << 20;
 const LARGEST_PIECE: u64 = 128 << 20;
-/// So many, that executors of different speed end at about the same time.
-const PIECES: u64 = 64;
+/// So many, that executors of different speed end at about the same time. Each costs some milliseconds.
+const PIECES: u64 = 32;
 
 /// Waits for the cluster and has it read the scan's files. `scan` is open, and nothing of it is read here.
 pub(crate) fn read(
