@@ -97,7 +97,9 @@ fn others_may_not_look_without_a_sign_in() {
 fn the_other_programs_must_be_there() {
     let folder = tempfile::tempdir().unwrap();
     let alone = folder.path().join("rfm-demo");
-    std::fs::copy(env!("CARGO_BIN_EXE_rfm-demo"), &alone).unwrap();
+    // By another process: a file that this one has open for writing may be so for a moment in one that another test starts.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_rfm-demo")).arg(&alone).status();
+    assert!(copied.unwrap().success());
     let out = Command::new(alone).output().unwrap();
     let stderr = String::from_utf8(out.stderr).unwrap();
     assert_eq!(out.status.code(), Some(2), "{stderr}");
