@@ -164,6 +164,40 @@ fn an_executor_that_is_lost_in_the_middle_changes_nothing() {
 }
 
 #[test]
+fn all_executors_are_lost_and_others_come_or_none() {
+    let job = Job::new();
+    job.put("x.csv", orders(300_000, 9, 0.02));
+    let here = outcome(&job, &["--input", "x.csv"]);
+    let seen = || format!("{:?}", job.rows("ecom_user_segments_current", None));
+    let before = seen();
+    for others_come in [true, false] {
+        let mut cluster = Cluster::start(2, 2);
+        let endpoint = cluster.endpoint();
+        let args = on(endpoint.to_str().unwrap(), &["--input", "x.csv", "--report", "report.json"]);
+        let run = start(&job, &args);
+        until("the first attempts", || (attempts(&job).len() >= 6).then_some(()));
+        for executor in &cluster.executors {
+            executor.signal("KILL");
+        }
+        if others_come {
+            cluster.add_executor();
+        }
+        let ended = finish(run);
+        if others_come {
+            assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+            let report = std::fs::read(job.path().join("report.json")).unwrap();
+            let there = outcome_of(&job, serde_json::from_slice(&report).unwrap());
+            expect_same(&there, &here, "one after two");
+        } else {
+            assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+            assert!(ended.stderr.contains("the executors were lost"), "{}", ended.stderr);
+        }
+        assert!(attempts(&job).is_empty());
+        assert_eq!(seen(), before);
+    }
+}
+
+#[test]
 fn an_executor_that_never_comes_is_missed_by_name() {
     let mut cluster = Cluster::start(2, 1);
     let endpoint = cluster.endpoint();
