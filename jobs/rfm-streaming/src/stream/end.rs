@@ -8,6 +8,7 @@ use rdkafka::consumer::Consumer;
 use service_kit::signals::Stop;
 
 use super::Stream;
+use super::take_over::is_taken_over;
 use crate::events::Event;
 
 /// How long the last commit may take once the job is told to stop, and then making it visible: whoever sends a SIGTERM kills
@@ -30,6 +31,15 @@ impl Stream<'_> {
                 && started.elapsed() < limit(LAST_COMMIT)
             {
                 match self.events.recv_timeout(Duration::from_millis(50)) {
+                    // A member that hears late of a change in its group. Whoever has its partitions reads on where it has committed.
+                    Ok(Event::Failed(error)) if stop.is_set() && is_taken_over(&error) => {
+                        let error = format!("{:#}", anyhow::Error::new(error));
+                        tracing::warn!(
+                            error,
+                            "taken over by somebody else, who reads the last orders again"
+                        );
+                        break;
+                    }
                     Ok(Event::Failed(error)) => {
                         let error = anyhow::Error::new(error);
                         let later =

@@ -264,7 +264,7 @@ impl Stream<'_> {
 }
 
 /// Whether somebody else has taken a Kafka partition over; he also removes files that are not committed.
-fn is_taken_over(error: &SinkError) -> bool {
+pub(super) fn is_taken_over(error: &SinkError) -> bool {
     match error {
         SinkError::Fenced { .. } => true,
         SinkError::Store(error) => error.kind() == StoreErrorKind::NotFound,

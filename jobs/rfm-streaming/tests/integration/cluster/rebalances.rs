@@ -196,3 +196,35 @@ fn a_zombie_that_wakes_in_the_middle_of_a_commit() {
     job.catch_up();
     place.check_at_rest(&topic);
 }
+
+/// It has lost what it was about to commit to another one, which reads that again: the end is in order.
+#[test]
+fn a_zombie_that_is_told_to_stop_when_it_wakes() {
+    let (place, topic) = open("zombie_stops", 4);
+    let mut orders = Orders::of_days(27, &DAYS);
+    let job = Job::new(&place, &topic);
+    for _ in 0..2 {
+        let mut zombie =
+            job.clone().fault(&format!("{}#6:pause=2000", fault::FILES_FINISHED)).start();
+        wait_until_open(&mut zombie);
+        while zombie.logged("pause asked for").is_empty() {
+            let batches = zombie.batches();
+            topic.send(&mut orders, 40, &PARTITIONS);
+            zombie.wait_for("a commit", |zombie| {
+                zombie.batches() > batches || !zombie.logged("pause asked for").is_empty()
+            });
+        }
+        zombie.signal("STOP");
+        let mut other = job.start();
+        topic.send(&mut orders, 40, &PARTITIONS);
+        wait_until_open(&mut other);
+        place.wait_until_committed(&topic);
+        zombie.signal("TERM");
+        zombie.signal("CONT");
+        let ended = zombie.wait();
+        assert_eq!(ended.code, Some(0), "{ended}");
+        other.stop();
+    }
+    job.catch_up();
+    place.check_at_rest(&topic);
+}
