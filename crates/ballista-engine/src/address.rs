@@ -51,7 +51,7 @@ impl SchedulerAddress {
             Self::Fixed(address) => return Ok(address.clone()),
             Self::File(file) => file,
         };
-        let contents = file.read().map_err(|error| crate::failure::chain(&error))?;
+        let contents = file.read().map_err(|error| store::chain(&error))?;
         let contents = contents.ok_or_else(|| format!("there is no file {file} yet"))?;
         let text = String::from_utf8_lossy(&contents).trim().to_owned();
         match is_host_and_port(&text) {

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
-use store::Stores;
+use store::{Stores, chain};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::address::{SchedulerAddress, connect};
 use crate::client::MESSAGE_BYTES;
 use crate::codec::OrderRunsCodec;
-use crate::failure::{ClusterError, chain};
+use crate::failure::ClusterError;
 
 /// How often an executor gives a sign of life, in seconds. It ends after five that nobody takes.
 const HEARTBEAT: u64 = 2;

@@ -5,6 +5,7 @@
 
 use datafusion::error::DataFusionError;
 use order_csv::CsvError;
+use store::chain;
 
 const BEGIN: &str = "rfm-scan-failed:";
 const END: &str = ":rfm-scan-failed";
@@ -128,18 +129,6 @@ fn decode(text: &str) -> Option<(bool, String)> {
         }
     }
     Some((is_retryable, String::from_utf8_lossy(&message).into_owned()))
-}
-
-/// An error and what is behind it, in one line.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

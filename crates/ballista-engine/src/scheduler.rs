@@ -9,14 +9,14 @@ use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::{SchedulerConfig, TaskDistributionPolicy};
 use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service_with_listener};
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
-use store::Location;
+use store::{Location, chain};
 use tokio::net::TcpListener;
 
 use crate::address::publish;
 use crate::client::MESSAGE_BYTES;
 use crate::codec::OrderRunsCodec;
 use crate::executor::stop_signal;
-use crate::failure::{ClusterError, chain};
+use crate::failure::ClusterError;
 
 /// How a scheduler runs.
 #[derive(Debug)]

@@ -119,3 +119,15 @@ impl StoreError {
         self.kind == StoreErrorKind::Unavailable
     }
 }
+
+/// An error and what is behind it, in one line.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}

@@ -22,7 +22,7 @@ mod stores;
 #[cfg(feature = "test-suite")]
 pub mod suite;
 
-pub use self::error::{StoreError, StoreErrorKind};
+pub use self::error::{StoreError, StoreErrorKind, chain};
 pub use self::local::LocalStore;
 pub use self::location::Location;
 pub use self::stores::{OpenStore, Stores};

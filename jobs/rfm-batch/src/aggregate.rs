@@ -24,6 +24,7 @@ use job_kit::progress::Step;
 use job_kit::units::ByteSize;
 use order_csv::{OrderScan, split_last_seen_key};
 use order_model::Money;
+use store::chain;
 
 use crate::customers::Customers;
 use crate::read_orders::order_runs;
@@ -174,15 +175,4 @@ fn root_cause(error: datafusion::error::DataFusionError) -> anyhow::Error {
         ),
         other => anyhow::Error::new(other).context("aggregating the orders"),
     }
-}
-
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
