@@ -20,6 +20,8 @@ RETRIES = 3
 FAILURES = 20
 # How long a change may take until it is said that it does not come about.
 PATIENCE_SECONDS = 180
+# A job that cannot work finds out, and ends, some time after YARN says that its container runs.
+STEADY_SECONDS = 8
 # YARN sets a locale that many nodes do not have.
 LAUNCH_COMMAND = f"export LC_ALL=C; exec bash {launcher.SERVICE_CONF}/start-job"
 DRAIN_SECONDS = 60
@@ -132,10 +134,10 @@ def ready(service):
 
 
 def await_instances(name, wanted, starting=False):
-    """Waits until that many instances run, and no others. With `starting` it gives up at once when the job ends by itself, and
-    the service with it: what fails from the beginning would be started again and again."""
+    """Waits until that many instances run, and no others. With `starting` they have to do so for a while, and it gives up at once
+    when the job ends by itself, and the service with it: what fails from the beginning would be started again and again."""
     begun = time.monotonic()
-    told, looked = None, begun
+    told, looked, complete_since = None, begun, None
     while True:
         service = ask(name)
         waited = time.monotonic() - begun
@@ -149,7 +151,11 @@ def await_instances(name, wanted, starting=False):
         if starting and service and (complete or time.monotonic() - looked > 10):
             stop_if_it_fails(name, service["id"])
             looked = time.monotonic()
-        if complete:
+        if complete and complete_since is None:
+            complete_since = looked
+        elif not complete:
+            complete_since = None
+        if complete and (not starting or looked - complete_since >= STEADY_SECONDS):
             return service
         if service and service.get("state") in ("FAILED", "STOPPED"):
             raise Failure(f"{name} is {service['state']}: {service.get('diagnostics') or 'YARN says no more'}")
