@@ -133,7 +133,7 @@ pub(crate) fn run(
         to_open: BTreeSet::new(),
         rivalry: None,
         jitter: Duration::from_millis(u64::from(std::process::id()) * 7_919 % 2_000),
-        rejoin: false,
+        assign_again: false,
         open_at: Instant::now(),
         opened_at: None,
         failing_since: None,
@@ -229,8 +229,8 @@ struct Stream<'a> {
     rivalry: Option<Rivalry>,
     /// Rivals that wait for the same time would take everything from each other at the same moment, and both give up.
     jitter: Duration,
-    /// Whether the group has to assign everything again before it can be read.
-    rejoin: bool,
+    /// Whether the client has given the partitions up: they are assigned to it again before they can be read.
+    assign_again: bool,
     open_at: Instant,
     /// When everything was last opened.
     opened_at: Option<Instant>,

@@ -102,7 +102,7 @@ impl Stream<'_> {
                 tracing::warn!(%error, "Kafka has not got the next message");
                 // Opening again finds out which, and does what the settings say. The client has given the partition up:
                 // one cannot go anywhere in it before it is assigned again.
-                self.rejoin = true;
+                self.assign_again = true;
                 self.reopen()
             }
             RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic

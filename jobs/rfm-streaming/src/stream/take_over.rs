@@ -120,10 +120,14 @@ impl Stream<'_> {
             collector.opened(opened, next);
         }
         drop(collector);
-        if std::mem::take(&mut self.rejoin) {
-            // What was taken over is given up with it, and taken over once more.
-            self.consumer.unsubscribe();
-            return Ok(self.consumer.subscribe(&[topic])?);
+        if std::mem::take(&mut self.assign_again) {
+            // The group need not know: to leave it and to join it again may take long, and others would get them.
+            self.consumer.incremental_unassign(&seek)?;
+            self.consumer.incremental_assign(&seek)?;
+            self.consumer.pause(&seek)?;
+            for opened in &opened {
+                self.messages.add(topic, opened.source.partition)?;
+            }
         }
         self.seek(&seek)?;
         self.consumer.resume(&seek)?;
