@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Read;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use flate2::read::MultiGzDecoder;
 
@@ -228,4 +229,19 @@ fn help_has_examples_and_the_version_a_number() {
     assert!(help.contains("Examples:") && help.contains("--to-csv orders.csv.gz"), "{help}");
     let version = String::from_utf8(check_ok(folder.path(), &["--version"]).stdout).unwrap();
     assert_eq!(version, concat!("order-producer ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn starting_takes_no_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let fastest = (0..5)
+        .map(|_| {
+            let started = Instant::now();
+            check_ok(folder.path(), &["--to-csv", "-", "--count", "1"]);
+            started.elapsed()
+        })
+        .min()
+        .unwrap();
+    // 50 ms is the promise of an optimised build; an unoptimised one on a busy machine is slower.
+    assert!(fastest < Duration::from_millis(250), "{fastest:?}");
 }
