@@ -9,9 +9,9 @@ BIN := $(CARGO_TARGET_DIR)/release
 # The real data set has so many lines.
 LINES ?= 541909
 SECONDS ?= 60
+comma := ,
 # What the programs leave out unless they are built with it. It is tested and linted in one build with the rest: a second set of
 # features would compile DataFusion again.
-comma := ,
 FEATURES := rfm-batch/s3,rfm-batch/glue,rfm-batch/ballista$(if $(ONLINE_RETAIL_CSV),$(comma)rfm-batch/real-data)
 KILLS ?= 200
 # Tests mostly wait for servers.
