@@ -51,7 +51,7 @@ impl Connection {
     /// The same for a topic: that it is there, and may be seen. Never creates one.
     ///
     /// # Errors
-    /// As [`Connection::check`]; [`KafkaError::UnknownTopic`] when the brokers have said so for a second.
+    /// As [`Connection::check`]; [`KafkaError::UnknownTopic`] when the brokers have said so for a second, or the time is over.
     pub fn check_topic(&self, topic: &str, timeout: Duration) -> Result<Topic, KafkaError> {
         let probe = Probe::new(self, timeout)?;
         let mut unknown_since = None;
@@ -84,7 +84,9 @@ impl Connection {
                     let error = NativeError::MetadataFetch(code);
                     return Err(probe.describe(&error, &format!("topic '{topic}': {code}")));
                 }
-                _ if unknown_since.get_or_insert_with(Instant::now).elapsed() < SPREAD => {
+                _ if unknown_since.get_or_insert_with(Instant::now).elapsed() < SPREAD
+                    && !probe.is_over() =>
+                {
                     // The broker that was asked may not have heard of it yet.
                     probe.poll()?;
                 }
