@@ -12,7 +12,9 @@ render() {
             text=${text//"@$name@"/"${!name}"}
         done
         [[ $text =~ @[A-Z][A-Z0-9_]*@ ]] && die "$file names an unknown setting: ${BASH_REMATCH[0]}"
-        printf '%s\n' "$text" >"$target"
+        # A cluster that runs is extended while its clients read this: they never find half a file.
+        printf '%s\n' "$text" >"$target.new"
+        mv "$target.new" "$target"
     done < <(find "$cluster_dir/conf" -type f)
 }
 
