@@ -120,11 +120,14 @@ impl Stream<'_> {
             collector.opened(opened, next);
         }
         drop(collector);
-        if std::mem::take(&mut self.assign_again) {
+        if self.assign_again {
             // The group need not know: to leave it and to join it again may take long, and others would get them.
-            self.consumer.incremental_unassign(&seek)?;
-            self.consumer.incremental_assign(&seek)?;
-            self.consumer.pause(&seek)?;
+            self.consumer
+                .incremental_unassign(&seek)
+                .and_then(|()| self.consumer.incremental_assign(&seek))
+                .and_then(|()| self.consumer.pause(&seek))
+                .context(RetryLater("cannot begin to read again".to_owned()))?;
+            self.assign_again = false;
             for opened in &opened {
                 self.messages.add(topic, opened.source.partition)?;
             }

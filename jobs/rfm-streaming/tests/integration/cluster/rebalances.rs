@@ -24,21 +24,28 @@ fn wait_until_open(running: &mut Running) {
     running.wait_for_log("taken over source");
 }
 
+/// Starts one, and sends orders until it pauses as `fault` says.
+fn start_and_pause(job: &Job, topic: &Topic, orders: &mut Orders, fault: &str) -> Running {
+    let mut paused = job.clone().fault(fault).start();
+    wait_until_open(&mut paused);
+    while paused.logged("pause asked for").is_empty() {
+        let batches = paused.batches();
+        topic.send(orders, 40, &PARTITIONS);
+        paused.wait_for(fault, |paused| {
+            paused.batches() > batches || !paused.logged("pause asked for").is_empty()
+        });
+    }
+    paused
+}
+
 /// Pauses one at each of these places while another one joins, reads and leaves.
 fn pause_at(name: &str, points: &[&str]) {
     let (place, topic) = open(name, 4);
     let mut orders = Orders::of_days(21, &DAYS);
     let job = Job::new(&place, &topic);
     for point in points {
-        let mut paused = job.clone().fault(&format!("{point}#3:pause=3000")).start();
-        wait_until_open(&mut paused);
-        while paused.logged("pause asked for").is_empty() {
-            let batches = paused.batches();
-            topic.send(&mut orders, 40, &PARTITIONS);
-            paused.wait_for(point, |paused| {
-                paused.batches() > batches || !paused.logged("pause asked for").is_empty()
-            });
-        }
+        let fault = format!("{point}#3:pause=3000");
+        let paused = start_and_pause(&job, &topic, &mut orders, &fault);
         let mut joining = job.start();
         topic.send(&mut orders, 40, &PARTITIONS);
         wait_until_open(&mut joining);
@@ -162,6 +169,23 @@ fn a_member_that_was_replaced_ends() {
     place.check_at_rest(&topic);
 }
 
+/// One that is stopped in the middle of a commit, and another one that has committed all that there is since.
+fn zombie_and_other(
+    (place, topic): (&Place, &Topic),
+    orders: &mut Orders,
+    job: &Job,
+    point: &str,
+) -> (Running, Running) {
+    // Entries are written by the take-over, too.
+    let zombie = start_and_pause(job, topic, orders, &format!("{point}#6:pause=2000"));
+    zombie.signal("STOP");
+    let mut other = job.start();
+    topic.send(orders, 40, &PARTITIONS);
+    wait_until_open(&mut other);
+    place.wait_until_committed(topic);
+    (zombie, other)
+}
+
 /// Stopped in the middle of a commit for so long that another one has gone on with its partitions. It finds out, and
 /// takes nothing back.
 #[test]
@@ -170,21 +194,7 @@ fn a_zombie_that_wakes_in_the_middle_of_a_commit() {
     let mut orders = Orders::of_days(26, &DAYS);
     let job = Job::new(&place, &topic);
     for point in [fault::FILES_FINISHED, fault::ENTRY_WRITTEN, fault::COMMITTED] {
-        // Entries are written by the take-over, too.
-        let mut zombie = job.clone().fault(&format!("{point}#6:pause=2000")).start();
-        wait_until_open(&mut zombie);
-        while zombie.logged("pause asked for").is_empty() {
-            let batches = zombie.batches();
-            topic.send(&mut orders, 40, &PARTITIONS);
-            zombie.wait_for(point, |zombie| {
-                zombie.batches() > batches || !zombie.logged("pause asked for").is_empty()
-            });
-        }
-        zombie.signal("STOP");
-        let mut other = job.start();
-        topic.send(&mut orders, 40, &PARTITIONS);
-        wait_until_open(&mut other);
-        place.wait_until_committed(&topic);
+        let (mut zombie, other) = zombie_and_other((&place, &topic), &mut orders, &job, point);
         zombie.signal("CONT");
         zombie.wait_for_log("revoked");
         // Both are members, and all that comes is read.
@@ -204,21 +214,8 @@ fn a_zombie_that_is_told_to_stop_when_it_wakes() {
     let mut orders = Orders::of_days(27, &DAYS);
     let job = Job::new(&place, &topic);
     for _ in 0..2 {
-        let mut zombie =
-            job.clone().fault(&format!("{}#6:pause=2000", fault::FILES_FINISHED)).start();
-        wait_until_open(&mut zombie);
-        while zombie.logged("pause asked for").is_empty() {
-            let batches = zombie.batches();
-            topic.send(&mut orders, 40, &PARTITIONS);
-            zombie.wait_for("a commit", |zombie| {
-                zombie.batches() > batches || !zombie.logged("pause asked for").is_empty()
-            });
-        }
-        zombie.signal("STOP");
-        let mut other = job.start();
-        topic.send(&mut orders, 40, &PARTITIONS);
-        wait_until_open(&mut other);
-        place.wait_until_committed(&topic);
+        let (zombie, other) =
+            zombie_and_other((&place, &topic), &mut orders, &job, fault::FILES_FINISHED);
         zombie.signal("TERM");
         zombie.signal("CONT");
         let ended = zombie.wait();
