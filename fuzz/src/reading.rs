@@ -64,7 +64,7 @@ pub(crate) fn read(
         after_snapshot: summary.after_snapshot,
         rejected: summary.rejected,
         date_format: file.date_format,
-        rejects_file: file.rejects_file.as_ref().and_then(|file| file.read().expect("rejects")),
+        rejects_file: file.rejects_files.first().and_then(|file| file.read().expect("rejects")),
     })
 }
 

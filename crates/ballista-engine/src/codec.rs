@@ -14,7 +14,7 @@ use crate::scan_exec::OrderRunsExec;
 
 /// What the operator begins with. The number is that of the form of all that is sent: programs of different versions do not
 /// work together.
-const MARK: &[u8] = b"rfm-order-runs 1\n";
+const MARK: &[u8] = b"rfm-order-runs 2\n";
 
 /// See the top of this file.
 #[derive(Debug, Default)]

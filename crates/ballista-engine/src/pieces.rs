@@ -22,6 +22,7 @@ pub(crate) struct Part {
     size: u64,
     from: u64,
     to: u64,
+    lines_before: u64,
 }
 
 /// How all pieces are read. See [`ScanOptions`].
@@ -32,6 +33,8 @@ pub struct PieceOptions {
     pub(crate) whole_lines: bool,
     rejects_folder: Option<String>,
     only_malformed: bool,
+    /// Nothing is read; the statistics have the lines alone.
+    pub(crate) only_count: bool,
 }
 
 impl Piece {
@@ -43,6 +46,7 @@ impl Piece {
             size: part.input.size,
             from: part.blocks.start,
             to: part.blocks.end,
+            lines_before: part.lines_before,
         };
         let piece = |(number, parts): (u64, &Vec<FilePart>)| Piece {
             number,
@@ -55,34 +59,37 @@ impl Piece {
     pub(crate) fn file_parts(&self, stores: &Stores) -> Result<Vec<FilePart>, StoreError> {
         let open = |part: &Part| {
             let input = InputFile { location: stores.locate(&part.uri)?, size: part.size };
-            Ok(FilePart { file: part.file, input, blocks: part.from..part.to })
+            let &Part { file, from, to, lines_before, .. } = part;
+            Ok(FilePart { file, input, blocks: from..to, lines_before })
         };
         self.parts.iter().map(open).collect()
     }
 }
 
 impl PieceOptions {
-    /// Of the driver's scan. `rejects_folder` is where the pieces' rejects files go.
-    pub fn new(scan: &ScanOptions, rejects_folder: Option<&Location>) -> PieceOptions {
-        let keeps = scan.keep_rejects != KeepRejects::None;
+    /// Of the driver's scan.
+    pub fn new(scan: &ScanOptions) -> PieceOptions {
         PieceOptions {
             date_format: scan.date_format.map(|format| format.name().to_owned()),
             until: scan.until.map(Timestamp::micros),
             whole_lines: scan.whole_lines,
-            rejects_folder: rejects_folder.filter(|_| keeps).map(Location::uri),
+            rejects_folder: scan.kept_rejects_folder().map(Location::uri),
             only_malformed: scan.keep_rejects == KeepRejects::Malformed,
+            only_count: false,
         }
     }
 
-    /// The same for a scan on this machine. `attempt` is the name of a folder that nobody else uses.
+    /// Of a job that only counts the lines of its pieces.
+    pub fn to_count() -> PieceOptions {
+        let options = PieceOptions::new(&ScanOptions::default());
+        PieceOptions { only_count: true, ..options }
+    }
+
+    /// The same for a scan on this machine.
     ///
     /// # Errors
     /// A format of dates, or a store, that this program does not know.
-    pub(crate) fn scan_options(
-        &self,
-        stores: &Stores,
-        attempt: &str,
-    ) -> Result<ScanOptions, String> {
+    pub(crate) fn scan_options(&self, stores: &Stores) -> Result<ScanOptions, String> {
         let date_format: Option<DateFormat> =
             self.date_format.as_deref().map(str::parse).transpose()?;
         let folder = self.rejects_folder.as_deref().map(|uri| stores.locate(uri)).transpose();
@@ -91,7 +98,7 @@ impl PieceOptions {
             date_format,
             until: self.until.map(Timestamp::from_micros),
             whole_lines: self.whole_lines,
-            rejects_folder: folder.map(|folder| folder.join(attempt)),
+            rejects_folder: folder,
             keep_rejects: match (&self.rejects_folder, self.only_malformed) {
                 (None, _) => KeepRejects::None,
                 (Some(_), true) => KeepRejects::Malformed,
@@ -110,8 +117,8 @@ mod tests {
         let location = Location::local("/data/a b,ü.csv");
         let input = InputFile { location: location.clone(), size: 10 };
         let parts = vec![
-            vec![FilePart { file: 3, input: input.clone(), blocks: 0..7 }],
-            vec![FilePart { file: 3, input, blocks: 7..u64::MAX }],
+            vec![FilePart { file: 3, input: input.clone(), blocks: 0..7, lines_before: 0 }],
+            vec![FilePart { file: 3, input, blocks: 7..u64::MAX, lines_before: 90 }],
         ];
         let pieces = Piece::all(&parts);
         let text = serde_json::to_string(&pieces).unwrap();
@@ -120,23 +127,22 @@ mod tests {
         for (piece, parts) in pieces.iter().zip(&parts) {
             assert_eq!(&piece.file_parts(&Stores::local()).unwrap(), parts);
         }
+        let folder = Location::local("/rejects");
         let scan = ScanOptions {
             date_format: Some("ISO 8601".parse().unwrap()),
             until: Some(Timestamp::from_micros(-7)),
             whole_lines: true,
-            rejects_folder: Some(Location::local("/not/this")),
+            rejects_folder: Some(folder.clone()),
             keep_rejects: KeepRejects::Malformed,
         };
-        let folder = Location::local("/rejects");
-        let text = serde_json::to_string(&PieceOptions::new(&scan, Some(&folder))).unwrap();
+        let text = serde_json::to_string(&PieceOptions::new(&scan)).unwrap();
         let options: PieceOptions = serde_json::from_str(&text).unwrap();
-        let there = options.scan_options(&Stores::local(), "1-x").unwrap();
+        let there = options.scan_options(&Stores::local()).unwrap();
         assert_eq!((there.date_format, there.until), (scan.date_format, scan.until));
         assert_eq!((there.whole_lines, there.keep_rejects), (true, KeepRejects::Malformed));
-        assert_eq!(there.rejects_folder, Some(folder.join("1-x")));
+        assert_eq!(there.rejects_folder, Some(folder));
         let none = ScanOptions { keep_rejects: KeepRejects::None, ..scan };
-        let there = PieceOptions::new(&none, Some(&folder));
-        let there = there.scan_options(&Stores::local(), "1-x").unwrap();
+        let there = PieceOptions::new(&none).scan_options(&Stores::local()).unwrap();
         assert_eq!((there.rejects_folder, there.keep_rejects), (None, KeepRejects::None));
     }
 }

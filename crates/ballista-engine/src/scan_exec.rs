@@ -17,7 +17,7 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
 };
 use futures::{StreamExt, TryStreamExt, stream};
-use order_csv::{OrderScan, ScanWorker};
+use order_csv::{OrderScan, PartSummary, ScanWorker};
 use store::Stores;
 
 use crate::failure::{failed, scan_failed};
@@ -156,6 +156,14 @@ impl PieceReader {
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         if let State::Unopened = self.state {
             let scan = Arc::new(self.open_scan()?);
+            if self.options.only_count {
+                self.state = State::Ended;
+                let lines = scan.count_lines().map_err(scan_failed)?;
+                let parts =
+                    lines.into_iter().map(|lines| PartSummary { lines, ..Default::default() });
+                let parts: Vec<_> = parts.collect();
+                return Ok(Some(statistics::row(self.piece.number, &parts, false)?));
+            }
             let worker = Box::new(scan.worker());
             self.state = State::Reading(scan, worker);
         }
@@ -163,7 +171,7 @@ impl PieceReader {
         if let Some(runs) = worker.next_batch().map_err(scan_failed)? {
             return Ok(Some(statistics::to_sent(&runs, &self.schema)?));
         }
-        // The statistics name the rejects files, so those are whole before.
+        // The statistics name the rejects files, so those are complete before.
         scan.complete_rejects().map_err(scan_failed)?;
         let (number, parts) = (self.piece.number, scan.part_summaries());
         self.state = State::Ended;
@@ -171,13 +179,13 @@ impl PieceReader {
     }
 
     fn open_scan(&self) -> Result<OrderScan> {
-        // A folder that no other attempt at the piece uses, wherever it runs.
+        // No other attempt at the piece has this name, wherever it runs.
         let attempt = format!("{:06}-{}", self.piece.number, crate::unique());
-        let options = self.options.scan_options(&self.stores, &attempt);
+        let options = self.options.scan_options(&self.stores);
         let options = options.map_err(|message| failed(false, &message))?;
         let parts =
             self.piece.file_parts(&self.stores).map_err(|error| scan_failed(error.into()))?;
-        OrderScan::open_parts(&parts, options).map_err(scan_failed)
+        OrderScan::open_parts(&parts, &attempt, options).map_err(scan_failed)
     }
 }
 

@@ -190,7 +190,7 @@ mod tests {
 
     fn part(file: usize) -> FilePart {
         let input = InputFile { location: Location::local("/x.csv"), size: 5 };
-        FilePart { file, input, blocks: 0..2 }
+        FilePart { file, input, blocks: 0..2, lines_before: 0 }
     }
 
     fn text_of(summary: &PartSummary) -> Vec<u8> {

@@ -75,6 +75,14 @@ pub enum CsvError {
         /// Where the read began that found too little (compressed bytes for gzip).
         offset: u64,
     },
+    /// Not the file that it was when its lines were counted.
+    #[error(
+        "{path:?} was changed while it was read: it has other lines than were counted; give a file that is complete"
+    )]
+    OtherLines {
+        /// The file.
+        path: Location,
+    },
     /// No byte in any file.
     #[error("{path:?} is empty: it has not even a header line")]
     Empty {

@@ -46,7 +46,7 @@ mod worker;
 pub use boundaries::{Boundaries, find_boundaries, find_boundaries_portable};
 pub use error::CsvError;
 pub use input::{InputFile, resolve};
-pub use parts::{FilePart, PartSummary, ScannedParts};
+pub use parts::{FilePart, PartSummary, ScannedParts, continued_parts, number_lines};
 pub use rejects::KeepRejects;
 pub use runs::{schema, split_last_seen_key};
 pub use scan::{FileSummary, OrderScan, ScanOptions, ScanSummary};

@@ -117,25 +117,30 @@ pub(crate) struct RejectsWriter {
     path: Option<Location>,
     file: Option<BufWriter<Box<dyn FileWriter>>>,
     completed: bool,
-    is_temporary: bool,
+    /// Somebody else waits until the file is durable.
+    unsynced: bool,
     /// The block whose turn it is.
     next_block: u64,
-    /// Lines before that block, the header included.
+    /// Lines before the first block, and before that block, the header included.
+    lines_before: u64,
     lines: u64,
     waiting: BTreeMap<u64, (u32, BlockRejects)>,
     scratch: Vec<u8>,
 }
 
 impl RejectsWriter {
-    /// Nothing is created before the first rejected row. Without a `path` rows are dropped. A temporary file is not made durable.
-    pub(crate) fn new(path: Option<Location>, is_temporary: bool) -> RejectsWriter {
+    /// Nothing is created before the first rejected row. Without a `path` rows are dropped. The file of a part, before which are
+    /// `part` lines without the header, is made durable by whoever has cut the scan.
+    pub(crate) fn new(path: Option<Location>, part: Option<u64>) -> RejectsWriter {
+        let lines = 1 + part.unwrap_or(0);
         RejectsWriter {
             path,
             file: None,
             completed: false,
-            is_temporary,
+            unsynced: part.is_some(),
             next_block: 0,
-            lines: 1,
+            lines_before: lines,
+            lines,
             waiting: BTreeMap::new(),
             scratch: Vec::new(),
         }
@@ -192,21 +197,16 @@ impl RejectsWriter {
         self.next_block
     }
 
-    /// Lines of those blocks, without the header.
+    /// Lines of those blocks.
     pub(crate) fn lines(&self) -> u64 {
-        self.lines - 1
+        self.lines - self.lines_before
     }
 
-    /// Where the file is, or would be.
-    pub(crate) fn path(&self) -> Option<&Location> {
-        self.path.as_ref()
-    }
-
-    /// Completes the file after the last block; it is durable then, unless it is temporary.
+    /// Completes the file after the last block; it is durable then, unless it is a part's.
     pub(crate) fn complete(&mut self) -> Result<(), CsvError> {
         if let (Some(file), Some(path)) = (self.file.take(), &self.path) {
             let file = file.into_inner().map_err(|error| failed(path, error.into_error()))?;
-            let finished = if self.is_temporary { file.finish_temporary() } else { file.finish() };
+            let finished = if self.unsynced { file.finish_unsynced() } else { file.finish() };
             finished.map_err(CsvError::Rejects)?;
             self.completed = true;
         }
@@ -219,19 +219,19 @@ impl RejectsWriter {
     }
 }
 
-pub(crate) fn create(path: &Location) -> Result<BufWriter<Box<dyn FileWriter>>, CsvError> {
+fn create(path: &Location) -> Result<BufWriter<Box<dyn FileWriter>>, CsvError> {
     let file = path.create().map_err(CsvError::Rejects)?;
     let mut file = BufWriter::with_capacity(BUFFER_BYTES, file);
     file.write_all(b"line,reason,detail,row\n").map_err(|error| failed(path, error))?;
     Ok(file)
 }
 
-pub(crate) fn failed(path: &Location, error: std::io::Error) -> CsvError {
+fn failed(path: &Location, error: std::io::Error) -> CsvError {
     CsvError::Rejects(StoreError::from_io("write", path.to_string(), error))
 }
 
 /// A quarter of all rows of a real shop is rejected (no customer), so this has to be quick: the formatting machinery stood out in profiles.
-pub(crate) fn push_number(to: &mut Vec<u8>, mut number: u64) {
+fn push_number(to: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0; 20];
     let mut start = digits.len();
     loop {
@@ -273,7 +273,7 @@ mod tests {
     fn blocks_in_any_order_give_line_numbers_in_order() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sub/x.csv");
-        let mut writer = RejectsWriter::new(Some(Location::local(&path)), false);
+        let mut writer = RejectsWriter::new(Some(Location::local(&path)), None);
         writer.submit(2, 1, rejects(&[(0, "c")])).unwrap();
         writer.submit(1, 5, rejects(&[(4, "b\"b")])).unwrap();
         assert!(!path.exists());
@@ -300,7 +300,7 @@ mod tests {
     fn no_rejects_no_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.csv");
-        let mut writer = RejectsWriter::new(Some(Location::local(&path)), true);
+        let mut writer = RejectsWriter::new(Some(Location::local(&path)), Some(7));
         writer.submit(0, 10, BlockRejects::default()).unwrap();
         writer.complete().unwrap();
         assert_eq!(writer.location(), None);

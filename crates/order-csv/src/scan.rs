@@ -1,6 +1,5 @@
 //! The scan: files -> blocks -> lines -> order runs, by any number of threads.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -12,7 +11,7 @@ use crate::file::OpenedFile;
 use crate::rejects::KeepRejects;
 use crate::source::{Counts, FileState};
 use crate::worker::ScanWorker;
-use crate::{CsvError, InputFile};
+use crate::{CsvError, FilePart, InputFile};
 
 /// What to read and what to keep.
 #[derive(Clone, Debug, Default)]
@@ -55,8 +54,8 @@ pub struct FileSummary {
     /// How its dates are written; `None` if no date of the file's beginning is in a known format; each is
     /// then read in whichever it is.
     pub date_format: Option<DateFormat>,
-    /// Its rejects file, if it has any rejects.
-    pub rejects_file: Option<Location>,
+    /// Its rejects files, in the order of its rows: none if it has no rejects, and one if it was not read in parts.
+    pub rejects_files: Vec<Location>,
 }
 
 /// What a scan saw. `rows` = `kept` + `after_snapshot` + the sum of `rejected`.
@@ -74,30 +73,39 @@ pub struct ScanSummary {
     pub rejected: Vec<(Rejection, u64)>,
 }
 
+impl ScanOptions {
+    /// Where rejected rows are written, if any are.
+    pub fn kept_rejects_folder(&self) -> Option<&Location> {
+        self.rejects_folder.as_ref().filter(|_| self.keep_rejects != KeepRejects::None)
+    }
+}
+
 impl OrderScan {
     /// Opens all files and reads their headers; rows are read by the workers.
     pub fn open(inputs: Vec<InputFile>, options: ScanOptions) -> Result<OrderScan, CsvError> {
         Self::open_each(inputs.into_iter().map(|input| (input, None)), options)
     }
 
-    /// Opens files of which only some blocks are to be read.
-    pub(crate) fn open_each(
-        inputs: impl Iterator<Item = (InputFile, Option<Range<u64>>)>,
+    /// Opens files. Of those with a part only that is read, by the attempt named beside it.
+    pub(crate) fn open_each<'a>(
+        inputs: impl Iterator<Item = (InputFile, Option<(&'a FilePart, &'a str)>)>,
         options: ScanOptions,
     ) -> Result<OrderScan, CsvError> {
         let mut files = Vec::with_capacity(inputs.size_hint().0);
         for (index, (input, part)) in inputs.enumerate() {
-            let rejects = match (&options.rejects_folder, options.keep_rejects) {
-                (None, _) | (_, KeepRejects::None) => None,
-                (Some(folder), _) => {
-                    let name = input.location.name();
-                    let name = name.strip_suffix(".gz").unwrap_or(name);
-                    let name = name.strip_suffix(".csv").unwrap_or(name);
-                    Some(folder.join(&format!("{index:05}-{name}.rejects.csv")))
-                }
-            };
+            let rejects = options.kept_rejects_folder().map(|folder| {
+                let name = input.location.name();
+                let name = name.strip_suffix(".gz").unwrap_or(name);
+                let name = name.strip_suffix(".csv").unwrap_or(name);
+                folder.join(&match part {
+                    None => format!("{index:05}-{name}.rejects.csv"),
+                    Some((part, attempt)) => {
+                        format!("{:05}-{name}.{attempt}.rejects.csv", part.file)
+                    }
+                })
+            });
             let opened = OpenedFile::open(input, options.date_format)?;
-            files.push(FileState::new(opened, rejects, part));
+            files.push(FileState::new(opened, rejects, part.map(|(part, _)| part)));
         }
         let unread = files.iter().filter(|file| file.has_blocks()).count();
         Ok(OrderScan {
@@ -156,7 +164,7 @@ impl OrderScan {
                 rows: counts.rows,
                 rejected: counts.rejected.iter().sum(),
                 date_format: file.opened.date_format,
-                rejects_file,
+                rejects_files: rejects_file.into_iter().collect(),
             });
             total.add(&counts);
         }

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use order_model::Rejection;
 use store::Location;
 
-use crate::CsvError;
 use crate::block::{BLOCK_BYTES, Block, GzipFile, PlainFile};
 use crate::file::OpenedFile;
 use crate::rejects::{BlockRejects, RejectsWriter};
+use crate::{CsvError, FilePart};
 
 /// Rows by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,14 +72,14 @@ struct Results {
 }
 
 impl FileState {
-    /// With `part` only those blocks of a plain file are read; a gzip file is always read whole.
+    /// With `part` only its blocks of a plain file are read; a gzip file is always read whole.
     pub(crate) fn new(
         opened: OpenedFile,
         rejects: Option<Location>,
-        part: Option<Range<u64>>,
+        part: Option<&FilePart>,
     ) -> FileState {
-        // Those of a part are joined with the others'.
-        let rejects = RejectsWriter::new(rejects, part.is_some());
+        let rejects = RejectsWriter::new(rejects, part.map(|part| part.lines_before));
+        let part: Option<Range<u64>> = part.map(|part| part.blocks.clone());
         let (source, blocks) = match &opened.plain {
             None => {
                 let stream = Mutex::new(GzipStream::Unopened);
@@ -165,9 +165,14 @@ impl FileState {
         lock(&self.results).rejects.lines()
     }
 
-    /// Where its rejects file is, or would be.
-    pub(crate) fn rejects_path(&self) -> Option<Location> {
-        lock(&self.results).rejects.path().cloned()
+    /// How many lines its blocks have, without reading them. Of a gzip file, of which nobody reads the rest, 0.
+    pub(crate) fn count_lines(&self) -> Result<u64, CsvError> {
+        match &self.source {
+            Source::Plain { file, first, blocks, .. } => {
+                file.count_lines(&self.opened.input.location, *first..first + blocks)
+            }
+            Source::Gzip { .. } => Ok(0),
+        }
     }
 
     /// The counts of the whole file, and its rejects file if it has one.

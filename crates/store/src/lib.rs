@@ -87,6 +87,12 @@ pub trait Store: Debug + Send + Sync {
     /// Sets the time of the last change of the file `path` to now.
     fn touch(&self, path: &str) -> Result<(), StoreError>;
 
+    /// Waits until a file is durable that [`FileWriter::finish_unsynced`] has completed, in whatever process.
+    fn sync(&self, path: &str) -> Result<(), StoreError> {
+        let _ = path;
+        Ok(())
+    }
+
     /// Removes a file. Whether it was there.
     fn remove_file(&self, path: &str) -> Result<bool, StoreError>;
 
@@ -142,8 +148,8 @@ pub trait FileWriter: Write + Debug + Send {
     /// Completes the file and waits until it is durable. Gives its size in bytes.
     fn finish(self: Box<Self>) -> Result<u64, StoreError>;
 
-    /// Completes a file that is read soon and then removed: where waiting until it is durable takes time, nobody waits for that.
-    fn finish_temporary(self: Box<Self>) -> Result<u64, StoreError> {
+    /// Completes the file. Where waiting until it is durable takes time that is left to [`Store::sync`]. Gives its size in bytes.
+    fn finish_unsynced(self: Box<Self>) -> Result<u64, StoreError> {
         self.finish()
     }
 }

@@ -138,6 +138,11 @@ impl Store for LocalStore {
         touched.map_err(failed("change the time of", path))
     }
 
+    fn sync(&self, path: &str) -> Result<(), StoreError> {
+        File::open(path).and_then(|file| file.sync_all()).map_err(failed("write", path))?;
+        sync_dir(parent_of(path))
+    }
+
     fn remove_file(&self, path: &str) -> Result<bool, StoreError> {
         match fs::remove_file(path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -263,7 +268,7 @@ impl FileWriter for LocalWriter {
         Ok(size)
     }
 
-    fn finish_temporary(mut self: Box<Self>) -> Result<u64, StoreError> {
+    fn finish_unsynced(mut self: Box<Self>) -> Result<u64, StoreError> {
         let size = self.file.metadata().map_err(failed("write", &self.path))?.len();
         self.finished = true;
         Ok(size)

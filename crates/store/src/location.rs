@@ -151,6 +151,11 @@ impl Location {
         self.store.touch(&self.path)
     }
 
+    /// Waits until the file is durable that [`FileWriter::finish_unsynced`](crate::FileWriter::finish_unsynced) has completed.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.store.sync(&self.path)
+    }
+
     /// Removes the file. Whether it was there.
     pub fn remove_file(&self) -> Result<bool, StoreError> {
         self.store.remove_file(&self.path)

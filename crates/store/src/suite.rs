@@ -27,7 +27,7 @@ use crate::{Location, StoreError, StoreErrorKind};
 macro_rules! suite_tests {
     ($location:expr) => {
         $crate::suite_tests! { $location;
-            write_and_read_back, empty_file, ranges_by_several_threads, reads_here_and_there, several_ranges,
+            write_and_read_back, synced_later, empty_file, ranges_by_several_threads, reads_here_and_there, several_ranges,
             create_never_overwrites, create_races, dropped_writer_leaves_nothing, missing_file,
             rename_to_a_free_name, rename_never_overwrites, rename_races, replace_overwrites,
             replace_while_others_read, touch_changes_the_time, remove_file_only,

@@ -9,8 +9,8 @@ use ballista_engine::{
 };
 use job_kit::exit::UsageError;
 use job_kit::progress::{Step, Steps};
-use order_csv::{OrderScan, ScanOptions, ScannedParts};
-use store::{Location, Stores};
+use order_csv::{FilePart, OrderScan, ScanOptions, ScannedParts, continued_parts, number_lines};
+use store::Stores;
 
 use crate::aggregate::{Aggregated, append};
 use crate::cluster_process::explain;
@@ -18,9 +18,6 @@ use crate::config::Settings;
 use crate::customers::Customers;
 use crate::pipeline::Read;
 use crate::rejects;
-
-/// Folder of the pieces' rejects files in the folder of the run's, until they are put together.
-const PARTS: &str = "_parts";
 
 const LEAST_PIECE: u64 = 8 << 20;
 const LARGEST_PIECE: u64 = 128 << 20;
@@ -50,33 +47,38 @@ pub(crate) fn read(
     let step = steps.start("read and aggregate", None);
     let automatic = (scan.total_bytes() / PIECES).clamp(LEAST_PIECE, LARGEST_PIECE);
     let piece_bytes = ballista.piece.map_or(automatic, |piece| piece.bytes());
-    let parts = scan.parts(piece_bytes);
-    let parts_folder = options.rejects_folder.as_ref().map(|folder| folder.join(PARTS));
-    let job = Job {
-        pieces: Piece::all(&parts),
-        options: PieceOptions::new(options, parts_folder.as_ref()),
-    };
+    let mut parts = scan.parts(piece_bytes);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .context("starting threads")?;
-    let found = runtime.block_on(cluster.run(&job, Found::default, Found::take)).map_err(|e| e.0);
-    let collected = found.and_then(|found| {
-        let Found { mut customers, lines, statistics } = found;
-        customers.sort_by_id();
-        let parts = statistics.finish(parts, stores).map_err(explain)?;
-        Ok((Aggregated { customers, lines, spilled_bytes: None }, parts))
-    });
-    let (aggregated, parts) = collected.inspect_err(|_| remove_rejects(options))?;
+    let run = |pieces: &[Vec<FilePart>], options: PieceOptions| {
+        let job = Job { pieces: Piece::all(pieces), options };
+        let found = cluster.run(&job, Found::default, Found::take);
+        let Found { customers, lines, statistics } = runtime.block_on(found).map_err(|e| e.0)?;
+        let parts = statistics.finish(pieces.to_vec(), stores).map_err(explain)?;
+        anyhow::Ok((customers, lines, parts))
+    };
+    let rejects_folder = options.kept_rejects_folder().cloned();
+    if rejects_folder.is_some() {
+        // What is rejected has its line number in the file, and comes from those who read parts of it.
+        let counted: Vec<_> = continued_parts(&parts).into_iter().map(|part| vec![part]).collect();
+        if !counted.is_empty() {
+            let (_, _, counted) = run(&counted, PieceOptions::to_count())?;
+            let lines: Vec<_> =
+                counted.into_iter().map(|(part, found)| (part, found.lines)).collect();
+            number_lines(&mut parts, &lines);
+        }
+    }
+    let found = run(&parts, PieceOptions::new(options));
+    let (mut customers, lines, parts) = found.inspect_err(|_| remove_rejects(options))?;
+    customers.sort_by_id();
+    let aggregated = Aggregated { customers, lines, spilled_bytes: None };
     let scanned = ScannedParts::new(scan, parts);
     let summary = scanned.summary();
     let rejects = rejects::Completion::begin(move || {
-        scanned.complete_rejects()?;
-        if let Some(folder) = &parts_folder {
-            remove(folder);
-        }
-        Ok(())
+        rejects_folder.map_or(Ok(()), |folder| scanned.complete_rejects(&folder))
     });
     Ok((step, Read { aggregated, scanned: summary, rejects }))
 }
@@ -108,14 +110,10 @@ impl From<ClusterError> for Explained {
 
 /// Of a job that did not end nobody needs them. Those of an attempt that goes on somewhere are removed with the old ones.
 fn remove_rejects(options: &ScanOptions) {
-    if let Some(folder) = &options.rejects_folder {
-        remove(folder);
-    }
-}
-
-fn remove(folder: &Location) {
-    if let Err(error) = folder.remove_tree() {
+    if let Some(folder) = &options.rejects_folder
+        && let Err(error) = folder.remove_tree()
+    {
         let error = format!("{:#}", anyhow::Error::new(error));
-        tracing::warn!(error, "cannot remove parts of rejects files");
+        tracing::warn!(error, "cannot remove rejects files");
     }
 }

@@ -176,7 +176,7 @@ fn check(
                 thousands(scanned.after_snapshot)
             ));
         }
-        let rejects = scanned.files.iter().find_map(|file| file.rejects_file.as_ref());
+        let rejects = scanned.files.iter().find_map(|file| file.rejects_files.first());
         let rejects = rejects.map(|path| format!("; see {path}")).unwrap_or_default();
         let counts =
             if counts.is_empty() { String::new() } else { format!(" ({})", counts.join(", ")) };
@@ -255,7 +255,7 @@ fn report(
         rows: file.rows,
         rejected: file.rejected,
         date_format: file.date_format.map(|format| format.name()),
-        rejects_file: file.rejects_file.as_ref().map(|file| file.to_string().into()),
+        rejects_files: file.rejects_files.iter().map(|file| file.to_string().into()).collect(),
     });
     let rejected = scanned
         .rejected

@@ -41,7 +41,8 @@ pub(crate) struct File {
     pub rows: u64,
     pub rejected: u64,
     pub date_format: Option<&'static str>,
-    pub rejects_file: Option<PathBuf>,
+    /// One, unless several nodes have read the file; none without rejects.
+    pub rejects_files: Vec<PathBuf>,
 }
 
 /// `read` = `kept` + `duplicates` + `after_snapshot` + all `rejected`.

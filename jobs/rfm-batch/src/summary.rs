@@ -38,7 +38,7 @@ pub(crate) fn print_run(report: &RunReport) -> io::Result<()> {
     if rows.after_snapshot > 0 {
         fact(out, "after the snapshot", rows.after_snapshot)?;
     }
-    let rejects: Vec<_> = report.files.iter().filter_map(|f| f.rejects_file.as_ref()).collect();
+    let rejects: Vec<_> = report.files.iter().flat_map(|f| &f.rejects_files).collect();
     match rejects.as_slice() {
         [] => {}
         [one] => writeln!(out, "Rejects   {}", one.display())?,

@@ -1,8 +1,9 @@
 //! A plain file, which any number of threads read at once.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 use store::{Location, ReadAt};
 
 use super::{BLOCK_BYTES, Block, KEPT_BYTES, LineLength, MAX_LINE_BYTES};
@@ -28,6 +29,27 @@ impl PlainFile {
 
     pub(crate) fn blocks(&self) -> u64 {
         self.size.saturating_sub(self.begin).div_ceil(BLOCK_BYTES as u64)
+    }
+
+    /// How many lines begin in these blocks, without looking at what is in them.
+    pub(crate) fn count_lines(&self, path: &Location, blocks: Range<u64>) -> Result<u64, CsvError> {
+        if blocks.is_empty() {
+            return Ok(0);
+        }
+        let start = |block: u64| (self.begin + block * BLOCK_BYTES as u64).min(self.size);
+        // As in `read`: the byte before a block tells whether a line begins with it. The first line needs none.
+        let (mut at, mut lines) =
+            if blocks.start == 0 { (self.begin, 1) } else { (start(blocks.start) - 1, 0) };
+        let end = start(blocks.end) - 1;
+        let mut scratch = Block::default();
+        while at < end {
+            scratch.clear();
+            let wanted = (BLOCK_BYTES as u64).min(end - at);
+            self.fill(path, at, wanted as usize, &mut scratch)?;
+            lines += memchr_iter(b'\n', &scratch.bytes).count() as u64;
+            at += wanted;
+        }
+        Ok(lines)
     }
 
     /// Reads the lines that begin in block `number`; possibly none.

@@ -28,7 +28,7 @@ fn scan(stores: &Stores, root: &str, input: &str) -> (Invoices, ScanSummary, Vec
     let rejects_folder = Some(stores.locate(&format!("{root}/rejects")).unwrap());
     let options = ScanOptions { rejects_folder, ..Default::default() };
     let (invoices, summary) = scan_in(stores, &format!("{root}/{input}"), options, 3);
-    let rejects = summary.files.iter().filter_map(|file| file.rejects_file.as_ref());
+    let rejects = summary.files.iter().flat_map(|file| &file.rejects_files);
     let rejects = rejects.map(|file| file.read().unwrap().unwrap()).collect();
     (invoices, summary, rejects)
 }
@@ -72,8 +72,8 @@ fn the_result_is_that_of_the_local_disk() {
         let places: Vec<_> = summary
             .files
             .iter()
-            .flat_map(|file| [Some(&file.location), file.rejects_file.as_ref()])
-            .map(|location| location.unwrap().to_string().replace(&root, "ROOT"))
+            .flat_map(|file| std::iter::once(&file.location).chain(&file.rejects_files))
+            .map(|location| location.to_string().replace(&root, "ROOT"))
             .collect();
         results.push((invoices, summary.rejected, rejects, places));
     }

@@ -94,7 +94,7 @@ fn scan(content: impl AsRef<[u8]>) -> (Invoices, ScanSummary, String) {
     let input = folder.put("x.csv", content);
     let options = ScanOptions { rejects_folder: Some(folder.rejects()), ..Default::default() };
     let (invoices, summary) = scan_with(&input, options, 2);
-    let rejects = summary.files[0].rejects_file.as_ref().map(read).unwrap_or_default();
+    let rejects = summary.files[0].rejects_files.first().map(read).unwrap_or_default();
     (invoices, summary, rejects)
 }
 
@@ -276,7 +276,7 @@ fn a_line_longer_than_the_limit_is_one_rejected_row() {
             assert_eq!(summary.kept, before as u64 + 1);
             assert_eq!(invoices.values().map(|v| v.1).sum::<i64>(), before as i64 + 1);
             assert_eq!(rejected(&summary, Rejection::Malformed), 1);
-            let rejects = read(summary.files[0].rejects_file.as_ref().unwrap());
+            let rejects = read(summary.files[0].rejects_files.first().unwrap());
             let line = before + 2;
             let expected = if length > 1024 * 1024 {
                 format!("{line},malformed,a line of {length} bytes; the first 65536 are kept")
@@ -382,7 +382,7 @@ proptest! {
             let (invoices, summary) =
                 scan_with(input, ScanOptions { rejects_folder, ..Default::default() }, workers);
             let rejects: Vec<_> =
-                summary.files.iter().filter_map(|f| f.rejects_file.as_ref()).map(read).collect();
+                summary.files.iter().flat_map(|f| &f.rejects_files).map(read).collect();
             (invoices, summary.rejected, rejects)
         };
         let expected = run(&whole, "one", 1);
@@ -418,12 +418,12 @@ fn rejects_can_be_left_out() {
         let rejects_folder = Some(folder.rejects().join(&lines.to_string()));
         let options = ScanOptions { rejects_folder, keep_rejects, ..Default::default() };
         let (_, summary) = scan_with(&input, options, 1);
-        let rejects = read(summary.files[0].rejects_file.as_ref().unwrap());
+        let rejects = read(summary.files[0].rejects_files.first().unwrap());
         assert_eq!(rejects.lines().count(), lines);
     }
     let rejects_folder = Some(folder.rejects().join("none"));
     let keep_rejects = KeepRejects::None;
     let options = ScanOptions { rejects_folder, keep_rejects, ..Default::default() };
-    assert_eq!(scan_with(&input, options, 1).1.files[0].rejects_file, None);
+    assert!(scan_with(&input, options, 1).1.files[0].rejects_files.is_empty());
     assert_eq!(folder.rejects().join("none").stat().unwrap(), None);
 }

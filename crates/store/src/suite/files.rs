@@ -29,6 +29,16 @@ pub fn write_and_read_back(at: &Location) {
     assert!(age < Duration::from_secs(60), "{age:?}");
 }
 
+/// A file that is completed at once, and made durable by somebody else.
+pub fn synced_later(at: &Location) {
+    let mut writer = at.create().unwrap();
+    writer.write_all(b"text").unwrap();
+    assert_eq!(writer.finish_unsynced().unwrap(), 4);
+    assert_eq!(at.read().unwrap().unwrap(), b"text");
+    at.sync().unwrap();
+    assert_eq!(at.read().unwrap().unwrap(), b"text");
+}
+
 /// A file may have no bytes.
 pub fn empty_file(at: &Location) {
     at.write(b"").unwrap();

@@ -99,7 +99,7 @@ fn a_line_of_gigabytes_is_one_rejected_row() {
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["rows"]["kept"], 17);
     assert_eq!(report["rows"]["rejected"][0]["rows"], 1);
-    let rejects = report["files"][0]["rejects_file"].as_str().unwrap();
+    let rejects = report["files"][0]["rejects_files"][0].as_str().unwrap();
     let rejects = std::fs::read_to_string(job.path().join(rejects)).unwrap();
     assert!(rejects.contains("10,malformed,a line of 4294967296 bytes; the first 65536 are kept"));
 }
@@ -127,7 +127,7 @@ fn rows_that_are_wrong_do_not_touch_the_others() {
     assert_eq!(report["rows"]["rejected"][0]["rows"], 20);
     let date = report["snapshot_date"].as_str().unwrap();
     assert_eq!(dirty.customers(date), clean.customers(date));
-    let rejects = report["files"][0]["rejects_file"].as_str().unwrap();
+    let rejects = report["files"][0]["rejects_files"][0].as_str().unwrap();
     let rejects = std::fs::read_to_string(dirty.path().join(rejects)).unwrap();
     assert_eq!(rejects.lines().count(), 21);
     assert!(rejects.contains("\n4,malformed,the date is not"), "{rejects}");

@@ -14,12 +14,12 @@ use crate::job::{Ended, HEADER, Job, ended, orders};
 
 const TABLES: [&str; 2] = ["ecom_user_rfm_batch", "ecom_user_segments"];
 
-/// Everything that may not depend on the engine: data files, counts, rejects files.
+/// Everything that may not depend on the engine: data files, counts, rejected rows by input file.
 #[derive(PartialEq)]
 struct Outcome {
     tables: Vec<Vec<(String, Vec<u8>)>>,
     report: Value,
-    rejects: Vec<(String, Vec<u8>)>,
+    rejects: Vec<Vec<u8>>,
 }
 
 fn outcome(job: &Job, args: &[&str]) -> Outcome {
@@ -30,17 +30,26 @@ fn outcome(job: &Job, args: &[&str]) -> Outcome {
 fn outcome_of(job: &Job, mut report: Value) -> Outcome {
     let date = report["snapshot_date"].as_str().unwrap().to_owned();
     let tables = TABLES.iter().map(|table| job.file_bytes(table, &date)).collect();
-    let folder = job.warehouse().join("_rejects").join(report["run_id"].as_str().unwrap());
+    let mut named = Vec::new();
     let mut rejects = Vec::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        rejects.push((name, std::fs::read(path).unwrap()));
+    for file in report["files"].as_array_mut().unwrap() {
+        let paths = file["rejects_files"].take();
+        let mut rows = Vec::new();
+        for path in paths.as_array().unwrap() {
+            let path = job.path().join(path.as_str().unwrap());
+            let text = std::fs::read(&path).unwrap();
+            rows.extend_from_slice(text.strip_prefix(b"line,reason,detail,row\n").unwrap());
+            named.push(path);
+        }
+        rejects.push(rows);
     }
-    rejects.sort();
-    let run_id = report["run_id"].as_str().unwrap().to_owned();
-    let files = report["files"].to_string().replace(&run_id, "RUN");
-    report["files"] = files.into();
+    let folder = job.warehouse().join("_rejects").join(report["run_id"].as_str().unwrap());
+    let mut there = files_in(folder);
+    there.sort();
+    assert_eq!(
+        there, named,
+        "those of other attempts are gone, and by their names they are in the order of the input"
+    );
     let same = ["files", "rows", "customers", "orders", "revenue", "clustering", "segments"];
     let report = same.iter().map(|key| (key.to_string(), report[*key].clone()));
     Outcome { tables, report: Value::Object(report.collect()), rejects }
@@ -48,10 +57,8 @@ fn outcome_of(job: &Job, mut report: Value) -> Outcome {
 
 fn expect_same(found: &Outcome, expected: &Outcome, what: &str) {
     assert_eq!(found.report, expected.report, "{what}");
-    let names = |outcome: &Outcome| {
-        outcome.rejects.iter().map(|(name, bytes)| (name.clone(), bytes.len())).collect::<Vec<_>>()
-    };
-    assert_eq!(names(found), names(expected), "{what}");
+    let lengths = |outcome: &Outcome| outcome.rejects.iter().map(Vec::len).collect::<Vec<_>>();
+    assert_eq!(lengths(found), lengths(expected), "{what}");
     assert!(found == expected, "{what}: the bytes differ");
 }
 
@@ -72,13 +79,24 @@ fn finish(child: Child) -> Ended {
     ended(child.wait_with_output().unwrap())
 }
 
-/// The folders that attempts at pieces have made so far: each has read something that was rejected.
+fn files_in(folder: PathBuf) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
+}
+
+/// The files of attempts at pieces that there are: each has read something that was rejected.
 fn attempts(job: &Job) -> Vec<PathBuf> {
-    let folders = |path: PathBuf| {
-        std::fs::read_dir(path).into_iter().flatten().map(|entry| entry.unwrap().path())
+    let is_of_piece = |path: &PathBuf| {
+        // FILE-NAME.PIECE-ATTEMPT.rejects.csv
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.matches('.').count() == 3 && name.ends_with(".rejects.csv")
     };
-    let runs = folders(job.warehouse().join("_rejects"));
-    runs.flat_map(|run| folders(run.join("_parts"))).collect()
+    let runs = files_in(job.warehouse().join("_rejects"));
+    runs.into_iter().flat_map(files_in).filter(is_of_piece).collect()
+}
+
+/// So that the attempts are those of the next run.
+fn forget_rejects(job: &Job) {
+    std::fs::remove_dir_all(job.warehouse().join("_rejects")).unwrap();
 }
 
 #[test]
@@ -112,8 +130,9 @@ fn the_result_is_that_of_the_local_engine() {
         let there = outcome(&job, &on(endpoint, args));
         expect_same(&there, &here, &format!("{args:?}"));
     }
+    forget_rejects(&job);
     assert!(job.run(&on(endpoint, &["--input", "a", "--dry-run"])).code == Some(0));
-    assert!(attempts(&job).is_empty(), "parts of rejects files are left");
+    assert!(attempts(&job).is_empty());
 }
 
 #[test]
@@ -141,6 +160,7 @@ fn an_executor_that_is_lost_in_the_middle_changes_nothing() {
     let here = outcome(&job, &["--input", "x.csv"]);
     // One that is dead, and one that is only silent, comes back, and is not believed any more.
     for signal in ["KILL", "STOP"] {
+        forget_rejects(&job);
         let mut cluster = Cluster::start(2, 2);
         let endpoint = cluster.endpoint();
         let args = on(endpoint.to_str().unwrap(), &["--input", "x.csv", "--report", "report.json"]);
@@ -171,6 +191,7 @@ fn all_executors_are_lost_and_others_come_or_none() {
     let seen = || format!("{:?}", job.rows("ecom_user_segments_current", None));
     let before = seen();
     for others_come in [true, false] {
+        forget_rejects(&job);
         let mut cluster = Cluster::start(2, 2);
         let endpoint = cluster.endpoint();
         let args = on(endpoint.to_str().unwrap(), &["--input", "x.csv", "--report", "report.json"]);
@@ -191,8 +212,8 @@ fn all_executors_are_lost_and_others_come_or_none() {
         } else {
             assert_eq!(ended.code, Some(3), "{}", ended.stderr);
             assert!(ended.stderr.contains("the executors were lost"), "{}", ended.stderr);
+            assert!(attempts(&job).is_empty());
         }
-        assert!(attempts(&job).is_empty());
         assert_eq!(seen(), before);
     }
 }

@@ -38,7 +38,7 @@ fn the_figures_of_online_retail() {
     // The default snapshot date is the same day, and every rejected row is kept.
     let again = job.report(&["--input", &csv]);
     assert_eq!(again["snapshot_date"], "2011-12-10");
-    let rejects = again["files"][0]["rejects_file"].as_str().unwrap();
+    let rejects = again["files"][0]["rejects_files"][0].as_str().unwrap();
     let rejects = std::fs::read(job.path().join(rejects)).unwrap();
     assert_eq!(rejects.iter().filter(|&&b| b == b'\n').count(), 1 + 135_080 + 8_905 + 40);
     // Dropping duplicates drops the 5,192 of the data set's description.

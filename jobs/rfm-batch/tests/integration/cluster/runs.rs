@@ -44,7 +44,7 @@ fn the_tables_are_those_of_a_local_run() {
         assert_eq!(on_hdfs.read().unwrap().unwrap(), here[0].1, "{table}");
     }
     // rejected rows are kept, wherever the warehouse is
-    let rejects = report["files"][0]["rejects_file"].as_str().unwrap();
+    let rejects = report["files"][0]["rejects_files"][0].as_str().unwrap();
     assert!(rejects.starts_with("hdfs://"), "{rejects}");
     // and `show` reads it all back
     let shown = ended(hive.command(&["show", "segments"]).output().unwrap());
