@@ -80,6 +80,7 @@ pub async fn run_executor(settings: ExecutorSettings, stores: Stores) -> Result<
         override_physical_codec: Some(Arc::new(OrderRunsCodec::of_executor(Arc::new(stores)))),
         ..ExecutorProcessConfig::default()
     };
+    let stop_signal = stop_signal()?;
     tracing::info!(
         scheduler = address,
         cores,
@@ -91,9 +92,7 @@ pub async fn run_executor(settings: ExecutorSettings, stores: Stores) -> Result<
     let stopped = {
         let told = Arc::clone(&told);
         async move {
-            if stop_signal().await.is_err() {
-                std::future::pending::<()>().await;
-            }
+            stop_signal.await;
             told.store(true, Ordering::Release);
             tokio::time::sleep(STOPPING).await;
         }
@@ -117,16 +116,18 @@ pub async fn run_executor(settings: ExecutorSettings, stores: Stores) -> Result<
     }
 }
 
-/// SIGTERM or SIGINT.
-pub(crate) async fn stop_signal() -> Result<(), ClusterError> {
+/// SIGTERM or SIGINT, which are heard from this call on, also before somebody waits for them.
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, ClusterError> {
     let failed =
         |error: std::io::Error| ClusterError::failed(format!("cannot hear signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-    }
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// The scheduler's address, once it can be reached there. Ballista itself would look for it for ever, and at this address alone; one that

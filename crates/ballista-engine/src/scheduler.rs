@@ -77,6 +77,7 @@ pub async fn run_scheduler(settings: SchedulerSettings) -> Result<(), ClusterErr
         create_scheduler::<LogicalPlanNode, PhysicalPlanNode>(cluster, Arc::new(config));
     let scheduler = scheduler.await.map_err(failed)?;
     let address = format!("{host}:{port}");
+    let stop_signal = stop_signal()?;
     if let Some(file) = endpoint_file.clone() {
         // Stores block.
         let (text, place) = (address.clone(), file.to_string());
@@ -93,9 +94,9 @@ pub async fn run_scheduler(settings: SchedulerSettings) -> Result<(), ClusterErr
     tracing::info!(address, executors = *executors, "the scheduler is there");
     tokio::select! {
         ended = start_grpc_service_with_listener(listener, scheduler) => ended.map_err(failed),
-        signal = stop_signal() => {
+        () = stop_signal => {
             tracing::info!("the scheduler was told to stop");
-            signal
+            Ok(())
         }
     }
 }
