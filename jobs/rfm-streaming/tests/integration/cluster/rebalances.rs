@@ -177,7 +177,7 @@ fn zombie_and_other(
     point: &str,
 ) -> (Running, Running) {
     // Entries are written by the take-over, too.
-    let zombie = start_and_pause(job, topic, orders, &format!("{point}#6:pause=2000"));
+    let mut zombie = start_and_pause(job, topic, orders, &format!("{point}#6:pause=2000"));
     zombie.signal("STOP");
     let mut other = job.start();
     topic.send(orders, 40, &PARTITIONS);
@@ -214,7 +214,7 @@ fn a_zombie_that_is_told_to_stop_when_it_wakes() {
     let mut orders = Orders::of_days(27, &DAYS);
     let job = Job::new(&place, &topic);
     for _ in 0..2 {
-        let (zombie, other) =
+        let (mut zombie, other) =
             zombie_and_other((&place, &topic), &mut orders, &job, fault::FILES_FINISHED);
         zombie.signal("TERM");
         zombie.signal("CONT");
