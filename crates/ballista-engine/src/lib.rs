@@ -1,6 +1,6 @@
 //! The scan and the sums of the batch job on a Ballista cluster: what the driver, the scheduler and the executors need.
 //!
-//! Place in the flow: the driver cuts the input into pieces ([`order_csv::OrderScan::parts`]); executors read them, clean them and add
+//! Place in the flow: the driver cuts the input into pieces ([`order_csv::OrderScan::parts`]); executors count their lines, read them, clean them and add
 //! them up ([`plan`]); the driver takes rows of customers, and with them what the pieces' scans have counted ([`statistics`]).
 //! Anything that follows from the customers is the driver's own work, as if it had added them up itself.
 //!
@@ -8,7 +8,8 @@
 //! order runs and its one row of statistics, comes out of the same partition of the same operator ([`scan_exec`]), and goes
 //! through the same shuffle. So what reaches the driver comes of one attempt at each piece, and the driver checks that there is exactly one
 //! row of statistics a piece. Rejected rows go to files with a name that no other attempt uses; the statistics name them, and
-//! the driver reads those alone.
+//! the driver removes the others. Their line numbers are those in the input file, because a job before has counted the lines of
+//! all pieces.
 //!
 //! Not here: what the sums mean, YARN, the settings of a job. Everything is behind the feature `ballista`.
 #![cfg(feature = "ballista")]
