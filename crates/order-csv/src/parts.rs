@@ -3,7 +3,7 @@
 //! One process opens the scan and cuts it ([`OrderScan::parts`]). Whoever reads a part opens its file anew ([`OrderScan::open_parts`]), for
 //! the header and the format of the dates stand at the beginning of the file and are the same for everybody. What a part gave is a
 //! [`PartSummary`]. A part does not know how many lines come before it. Where rejected rows are kept, which have their number in the file,
-//! the lines of all parts are counted first ([`OrderScan::count_lines`], [`number_lines`]): that is ten times as fast as to read them, and
+//! the lines of all parts are counted first ([`OrderScan::count_lines`], [`number_lines`]), for which only line feeds are looked for, and
 //! what is rejected is written once.
 
 use std::collections::HashSet;
