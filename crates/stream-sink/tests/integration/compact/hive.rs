@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use hadoop_conf::HadoopConf;
 use hdfs_store::HdfsStores;
@@ -15,7 +15,7 @@ use warehouse::ddl::{Ddl, Naming};
 use warehouse::run_id::RunId;
 
 use super::sleepy::Sleepy;
-use super::world::{Stream, World, at_once, keep_nothing, settle};
+use super::world::{Stream, World, at_once, keep_nothing, settle, today};
 
 const DAYS: [&str; 4] = ["dt=2011-12-06", "dt=2011-12-07", "dt=2011-12-08", "dt=2011-12-09"];
 
@@ -42,8 +42,7 @@ fn world(cluster: &Cluster) -> (World, String) {
 /// Days before today that have to be left alone so that `day` is the first that is not.
 fn older_than(day: &str) -> u32 {
     let day: Date = day.strip_prefix("dt=").unwrap().parse().unwrap();
-    let today = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 86_400;
-    (today as i32 - day.days() - 1) as u32
+    (today() - day.days() - 1) as u32
 }
 
 #[test]

@@ -1,20 +1,16 @@
 //! Partitions that are too old.
 
-use std::time::SystemTime;
-
 use order_model::Date;
 use stream_sink::compact::CompactOptions;
 use stream_sink::fault::COMPACT_RETENTION_POINTS;
 
 use super::helper::kill_at;
-use super::world::{DAYS, Key, World, at_once, keep_nothing, temporary};
+use super::world::{DAYS, Key, World, at_once, keep_nothing, temporary, today};
 
 const RETAIN_DAYS: u32 = 30;
 
 fn day(ago: i32) -> String {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let today = since_1970.as_secs() / 86_400;
-    format!("dt={}", Date::from_days(today as i32 - ago))
+    format!("dt={}", Date::from_days(today() - ago))
 }
 
 fn is_gone(world: &World, (table, partition): &Key) -> bool {

@@ -8,7 +8,7 @@ use stream_sink::compact::{CompactOptions, CompactReport, compact};
 use stream_sink::error::SinkError;
 use warehouse::catalog::CatalogError;
 
-use super::world::{DAYS, Key, ROWS, at_once, keep_nothing, temporary};
+use super::world::{DAYS, Key, ROWS, at_once, keep_nothing, temporary, today};
 
 fn keys() -> impl Iterator<Item = Key> {
     (0..2).flat_map(|table| DAYS.map(|day| (table, day.to_owned())))
@@ -110,14 +110,9 @@ fn files_of_the_size_asked_for() {
 #[test]
 fn only_past_and_quiet_days() {
     let (_dir, world, _) = temporary();
-    let since_1970 = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
-    // At midnight today becomes a past day.
-    while 86_400 - since_1970() % 86_400 < 180 {
-        std::thread::sleep(Duration::from_secs(1));
-    }
+    let today = today();
     let now = SystemTime::now();
-    let today = since_1970() / 86_400;
-    let day = |ago: i32| format!("dt={}", Date::from_days(today as i32 - ago));
+    let day = |ago: i32| format!("dt={}", Date::from_days(today - ago));
     let days: Vec<String> = [-1, 0, 1, 4, 5, 6].map(day).into();
     let days: Vec<&str> = days.iter().map(String::as_str).collect();
     let stream = world.fill(&days, 2);

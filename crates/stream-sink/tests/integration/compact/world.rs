@@ -24,6 +24,18 @@ use warehouse::ddl::{Ddl, Naming, TableDef};
 use warehouse::local_catalog::LocalCatalog;
 use warehouse::read::{ReadError, read_files};
 
+/// Today in UTC, in days since 1970. Not shortly before midnight, when what is a past day changes in the middle of a test.
+pub(crate) fn today() -> i32 {
+    loop {
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let (today, second) = (since_1970.as_secs() / 86_400, since_1970.as_secs() % 86_400);
+        if second < 86_400 - 180 {
+            return today as i32;
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(60);
 /// Rows of each table in each file.
 pub(crate) const ROWS: i64 = 7;
