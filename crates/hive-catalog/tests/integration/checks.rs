@@ -33,8 +33,8 @@ fn folder() -> TempDir {
     folder
 }
 
-/// The words that the checks begin their lines with, and the exit code.
-fn run(database: &str, prefix: &str) -> (Vec<String>, i32) {
+/// Runs the checks: which word begins the line of each, and the exit code.
+fn expect(database: &str, prefix: &str, expected: [&str; 3], code: i32) {
     let folder = folder();
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     let path = format!("{root}/dev/cluster/bin:{}", std::env::var("PATH").unwrap());
@@ -51,8 +51,8 @@ fn run(database: &str, prefix: &str) -> (Vec<String>, i32) {
         let line = text.lines().find(|line| line.contains(&format!("{folder}/{name}")));
         line.unwrap_or_else(|| panic!("{name} is not in {text}\n{output:?}"))
     };
-    let words = NAMES.map(|name| of_check(name).split(' ').next().unwrap().to_owned());
-    (words.to_vec(), output.status.code().unwrap())
+    let words = NAMES.map(|name| of_check(name).split(' ').next().unwrap());
+    assert_eq!((words, output.status.code()), (expected, Some(code)), "{text}");
 }
 
 /// Writes a file with one row that passes, but for these values.
@@ -124,20 +124,16 @@ fn answers(beeline: &mut Beeline, shop: &Shop, check: usize) -> [Vec<Vec<String>
     [answers.map(without_word).collect(), expected.map(without_word).collect()]
 }
 
-fn words(words: [&str; 3], code: i32) -> (Vec<String>, i32) {
-    (words.map(str::to_owned).to_vec(), code)
-}
-
 #[test]
 fn hold_before_there_are_tables_and_without_rows() {
     let plain = Shop::new(Version::Hive4);
     let shop = Shop::with(&plain.database, "my_", plain.warehouse.clone(), Version::Hive4.uri());
     // Not even a database: that is somebody's mistake.
-    assert_eq!(run(&shop.database, "my_"), words(["FAILED"; 3], 1));
+    expect(&shop.database, "my_", ["FAILED"; 3], 1);
     shop.catalog.create_tables(&shop.ddl.order_tables, LOCK_WAIT).unwrap();
-    assert_eq!(run(&shop.database, "my_"), words(["ok"; 3], 0));
+    expect(&shop.database, "my_", ["ok"; 3], 0);
     // Those of another prefix do not count.
-    assert_eq!(run(&shop.database, ""), words(["absent"; 3], 0));
+    expect(&shop.database, "", ["absent"; 3], 0);
 }
 
 #[test]
@@ -206,5 +202,5 @@ fn find_what_is_wrong() {
             file.remove_file().unwrap();
         }
     }
-    assert_eq!(run(&shop.database, ""), words(["ok", "ok", "FAILED"], 1));
+    expect(&shop.database, "", ["ok", "ok", "FAILED"], 1);
 }
