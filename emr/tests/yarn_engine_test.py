@@ -55,8 +55,10 @@ class EngineOnYarn(yarn_test.WithYarn):
             batch = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
 
             def the_work_is_under_way():
-                folders = [pathlib.Path(f"/proc/{pid}/cwd/work") for pid in yarn_test.processes("rfm-executor")]
-                return batch.poll() is not None or any(len(list(folder.rglob("*"))) > 12 for folder in folders)
+                folders = [f"/proc/{pid}/cwd/work" for pid in yarn_test.processes("rfm-executor")]
+                # Folders go while one looks, which os.walk passes over.
+                sizes = [sum(len(subfolders) + len(files) for _, subfolders, files in os.walk(folder)) for folder in folders]
+                return batch.poll() is not None or max(sizes, default=0) > 12
 
             yarn_test.until(the_work_is_under_way, seconds=120, every=0.05)
             os.kill(yarn_test.processes(victim)[0], signal.SIGKILL)

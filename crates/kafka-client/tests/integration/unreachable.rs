@@ -50,7 +50,9 @@ fn a_topic_that_is_made_while_it_is_looked_for() {
     std::thread::scope(|scope| {
         // So may a broker hear of it later than the one that made it.
         let found = scope.spawn(|| {
+            let start = Instant::now();
             loop {
+                assert!(start.elapsed() < DEADLINE, "never found");
                 match connection.check_topic(&name, DEADLINE) {
                     Err(KafkaError::UnknownTopic { near, .. }) => assert!(!near.contains(&name)),
                     found => return found.unwrap(),

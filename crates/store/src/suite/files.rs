@@ -1,7 +1,7 @@
 //! Files.
 
 use std::io::{Read as _, Write as _};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::{at_once, bytes, kind, names};
@@ -239,23 +239,19 @@ pub fn replace_overwrites(at: &Location) {
 pub fn replace_while_others_read(at: &Location) {
     let file = at.join("file");
     file.write(b"000").unwrap();
-    let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let mut reads = 0;
-            while !done.load(Ordering::Relaxed) || reads == 0 {
-                let text = file.read().unwrap().unwrap();
-                assert!(text.len() == 3 && text.iter().all(|b| *b == text[0]), "{text:?}");
-                reads += 1;
+        let writer = scope.spawn(|| {
+            for round in 1..10 {
+                let new = at.join("new");
+                new.write(round.to_string().repeat(3).as_bytes()).unwrap();
+                new.replace(&file).unwrap();
             }
         });
-        for round in 1..10 {
-            let new = at.join("new");
-            new.write(round.to_string().repeat(3).as_bytes()).unwrap();
-            new.replace(&file).unwrap();
+        while !writer.is_finished() {
+            let text = file.read().unwrap().unwrap();
+            assert!(text.len() == 3 && text.iter().all(|b| *b == text[0]), "{text:?}");
         }
-        done.store(true, Ordering::Relaxed);
-        reader.join().unwrap();
+        writer.join().unwrap();
     });
     assert_eq!(file.read().unwrap().unwrap(), b"999");
 }

@@ -1,7 +1,7 @@
 //! Publishing, re-publishing, retention, and what is refused.
 
 use std::fs::File;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use warehouse::catalog::{Catalog, CatalogError};
@@ -276,11 +276,13 @@ fn readers_never_see_a_mixture() {
     let shop = Shop::new();
     shop.publish("2011-12-10", 0).unwrap();
     let catalog = LocalCatalog::new(shop.root());
-    let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let publisher = scope.spawn(|| {
+        // Given up when this closure ends, also by a panic.
+        let reading = Arc::new(());
+        let is_read = Arc::downgrade(&reading);
+        let publisher = scope.spawn(move || {
             for n in 1.. {
-                if stop.load(Ordering::Relaxed) {
+                if is_read.strong_count() == 0 {
                     break;
                 }
                 // the same date over and over: the hardest case
@@ -298,6 +300,5 @@ fn readers_never_see_a_mixture() {
             n_reads += 1;
             assert!(start.elapsed() < Duration::from_secs(60), "{n_reads} reads, {seen:?}");
         }
-        stop.store(true, Ordering::Relaxed);
     });
 }

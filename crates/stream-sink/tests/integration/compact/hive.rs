@@ -1,7 +1,6 @@
 //! Compaction on HDFS and a metastore, seen through beeline.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use hadoop_conf::HadoopConf;
@@ -66,26 +65,23 @@ fn beeline_always_sees_the_same() {
     let mut answers = || queries.each_ref().map(|query| beeline.query(query).unwrap());
     let before = answers();
     assert_eq!(before[0][0][..2], ["84", "84"]);
-    let done = AtomicBool::new(false);
-    let asked = std::thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let mut asked = 0;
-            while !done.load(Ordering::Relaxed) {
-                assert_eq!(answers(), before);
-                asked += 1;
+    std::thread::scope(|scope| {
+        let compaction = scope.spawn(|| {
+            for day in DAYS {
+                let options = CompactOptions { older_than_days: older_than(day), ..at_once() };
+                let report = world.compact(&options).unwrap();
+                assert_eq!((report.partitions, report.files_before, report.files_after), (2, 6, 2));
+                stream.written.check(&world);
             }
-            asked
         });
-        for day in DAYS {
-            let options = CompactOptions { older_than_days: older_than(day), ..at_once() };
-            let report = world.compact(&options).unwrap();
-            assert_eq!((report.partitions, report.files_before, report.files_after), (2, 6, 2));
-            stream.written.check(&world);
+        let mut asked = 0;
+        while !compaction.is_finished() {
+            assert_eq!(answers(), before);
+            asked += 1;
         }
-        done.store(true, Ordering::Relaxed);
-        reader.join().unwrap()
+        compaction.join().unwrap();
+        assert!(asked > 0);
     });
-    assert!(asked > 0);
     assert_eq!(answers(), before);
     settle(&world, &stream.written);
     assert_eq!(answers(), before);

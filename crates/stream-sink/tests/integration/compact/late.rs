@@ -1,6 +1,6 @@
 //! Files that come while a partition is compacted.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 use std::time::Duration;
 
 use stream_sink::compact::CompactOptions;
@@ -136,29 +136,32 @@ fn while_everything_goes_on() {
     let (_dir, world, _) = temporary();
     let days = &DAYS[..2];
     let before = world.fill(days, 3).written;
-    let at_work = AtomicUsize::new(2);
+    // Held by who publishes, and given up also by a panic.
+    let publishing = Arc::new(());
+    let at_work = Arc::downgrade(&publishing);
     let written = std::thread::scope(|scope| {
         let publisher = |partition| {
-            let (world, at_work) = (&world, &at_work);
+            let (world, at_work) = (&world, publishing.clone());
             scope.spawn(move || {
                 let mut stream = Stream::take_over(world, partition);
                 for _ in 0..COMMITS {
                     stream.commit(days);
                     stream.publish_all();
                 }
-                at_work.fetch_sub(1, Ordering::Relaxed);
+                drop(at_work);
                 stream.written
             })
         };
         let publishers = [publisher(1), publisher(2)];
+        drop(publishing);
         scope.spawn(|| {
             // No row is there twice, as `read` sees to, and none that was there before the start is ever missing.
-            while at_work.load(Ordering::Relaxed) > 0 {
+            while at_work.strong_count() > 0 {
                 before.check_at_least(&world);
             }
         });
         let options = CompactOptions { settle: Duration::from_millis(200), ..keep_nothing() };
-        while at_work.load(Ordering::Relaxed) > 0 {
+        while at_work.strong_count() > 0 {
             world.compact(&options).unwrap();
         }
         publishers.into_iter().fold(before.clone(), |all, one| all.and(&one.join().unwrap()))
