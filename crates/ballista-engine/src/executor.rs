@@ -98,8 +98,10 @@ pub async fn run_executor(settings: ExecutorSettings, stores: Stores) -> Result<
         }
     };
     let ended = tokio::select! {
-        ended = start_executor_process(Arc::new(config)) => ended,
+        // Ballista hears the same signal and may end before this is asked the next time, which then has to know why.
+        biased;
         () = stopped => Ok(()),
+        ended = start_executor_process(Arc::new(config)) => ended,
     };
     match ended {
         _ if told.load(Ordering::Acquire) => {
