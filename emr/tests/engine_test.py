@@ -32,8 +32,13 @@ HDFS = '#!/bin/bash\necho "hdfs $*" >>"$CALLS"\n[[ "$2" != -stat ]] || wc -c <"$
 BATCH = """#!/bin/bash
 [[ "$*" != *--print-config* ]] || exit "${CONFIG_CODE-0}"
 echo "$@" >>"$CALLS"
-trap 'echo "batch told to stop" >>"$CALLS"; kill %1; exit 1' TERM
-[[ -z ${BATCH_WAITS-} ]] || { sleep 60 >/dev/null 2>&1 & echo waiting; wait; }
+trap 'echo "batch told to stop" >>"$CALLS"; exit 1' TERM
+if [[ -n ${BATCH_WAITS-} ]]; then
+    echo "batch waits" >>"$CALLS"
+    echo waiting
+    # Not one long sleep: a signal just before it would be heard after it.
+    for _ in {1..600}; do sleep 0.1; done
+fi
 exit "${BATCH_CODE-0}"
 """
 
@@ -50,9 +55,9 @@ class EngineForARun(unittest.TestCase):
             path.chmod(0o755)
         self.calls = self.folder / "calls"
 
-    def start(self, *words, **env):
+    def start(self, *words, command=None, **env):
         return subprocess.Popen(
-            [SUBMIT, "batch", "--deploy-mode", "client", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            command or [SUBMIT, "batch", "--deploy-mode", "client", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, encoding="utf-8", start_new_session=True,
             # A shell's background processes ignore Ctrl-C, and so do theirs: these tests may be one.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -115,6 +120,29 @@ class EngineForARun(unittest.TestCase):
             self.assertEqual(process.returncode, 130, err)
             self.assertIn("batch told to stop", self.called())
             self.expect_all_gone()
+
+    def test_the_run_is_ended_at_the_moment_it_starts(self):
+        # The signal comes when the job runs already and submit does not yet know that it does.
+        program = f"""
+import os, runpy, signal, subprocess, sys
+start = subprocess.Popen.__init__
+def started(self, words, **options):
+    start(self, words, **options)
+    if words[0].endswith("/rfm-batch") and "--print-config" not in words:
+        # It has set its trap when it says that it waits.
+        while "batch waits" not in open(os.environ["CALLS"]).read():
+            pass
+        for number in (signal.SIGTERM, signal.SIGINT):
+            os.kill(os.getpid(), number)
+subprocess.Popen.__init__ = started
+sys.argv = [{SUBMIT!r}, "batch", "--deploy-mode", "client", "--engine", "ballista"]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+        process = self.start(command=[sys.executable, "-B", "-c", program], BATCH_WAITS="1")
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertIn("batch told to stop", self.called())
+        self.expect_all_gone()
 
     def test_the_cluster_goes_when_it_does_not_come(self):
         code, _, err = self.submit("--engine", "ballista", LAUNCH_CODE="1")

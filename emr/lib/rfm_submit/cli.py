@@ -2,11 +2,10 @@
 
 import argparse
 import os
-import signal
 import subprocess
 import sys
 
-from . import apps, engine, hadoop, logs, page, service, task
+from . import apps, engine, hadoop, interrupt, logs, page, service, task
 from .failure import BAD_USAGE, DONE, Failure, say, usage
 from .job import Job
 
@@ -145,11 +144,13 @@ def run_here(job, options, stay):
     sys.stdout.flush()
     if not stay:
         os.execve(job.binary, [job.program, *job.arguments], env)
-    child = subprocess.Popen([job.binary, *job.arguments], env=env)
+    child = None
     try:
+        with interrupt.after_this():
+            child = subprocess.Popen([job.binary, *job.arguments], env=env)
         code = child.wait()
     except KeyboardInterrupt:
-        with engine.undisturbed():
+        if child is not None:
             child.terminate()
             child.wait()
         raise
@@ -195,8 +196,7 @@ def look_after(options):
 
 def main(words):
     """Does what the user asks for; gives the exit code."""
-    # Asked to end by another way than Ctrl-C: the same.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupt.listen()
     own, arguments = split(words)
     commands = parser()
     options = commands.parse_args(own)

@@ -1,11 +1,9 @@
 """The cluster of `batch --engine ballista`: a YARN service of a scheduler and executors that lives as long as the run."""
 
-import contextlib
 import os
-import signal
 import sys
 
-from . import apps, hadoop, launcher, logs, service, staging
+from . import apps, hadoop, interrupt, launcher, logs, service, staging
 from .failure import RETRY, Failure, say, usage
 from .job import aggregation_memory, find_program, mebibytes
 
@@ -136,17 +134,6 @@ def beside(batch, name):
     return path if os.access(path, os.X_OK) else find_program(name, None)
 
 
-@contextlib.contextmanager
-def undisturbed():
-    """Whoever asks a second time to end waits until it is done."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def around(cluster, run):
     """Runs something while the cluster is there; it goes whatever happens."""
     try:
@@ -156,6 +143,6 @@ def around(cluster, run):
             cluster.tell()
         return code
     finally:
-        with undisturbed():
+        with interrupt.undisturbed():
             cluster.remove()
             say(f"the executors of {cluster.name} have ended")
