@@ -64,7 +64,7 @@ dist: ## Build releases for Amazon Linux and Debian [ARGS="--processor aarch64"]
 	dev/dist $(ARGS)
 
 test: ## Run all tests, on a local cluster and in Chromium too [ONLINE_RETAIL_CSV=FILE adds those on the real data]
-	RUST_TEST_THREADS=$(TEST_THREADS) dev/with-cluster dev/with-python cargo test --workspace --features $(FEATURES)
+	RUST_TEST_THREADS=$(TEST_THREADS) dev/with-cluster dev/with-python cargo test --workspace --no-fail-fast --features $(FEATURES)
 	RFM_BIN="$(CARGO_TARGET_DIR)/debug" jobs/rfm-dashboard/browser-tests/run
 
 test-page: ## Test the dashboard's page in Chromium alone; needs node 20 and npm

@@ -271,6 +271,7 @@ impl<'a> Renderer<'a> {
         push_price(&mut text, price);
         self.push_line(code_and_description, &text, false);
         self.price = text;
+        self.count_chance_duplicate();
         match self.invoice.number.first() {
             Some(b'C') => self.summary.cancelled_lines += 1,
             Some(b'A') => self.summary.adjustment_lines += 1,
@@ -279,6 +280,15 @@ impl<'a> Renderer<'a> {
             }
         }
         self.count_nameless();
+    }
+
+    /// No product is in an invoice twice unless a line is to be repeated; two discounts may be of the same amount.
+    fn count_chance_duplicate(&mut self) {
+        let text = |line: &GoodLine| self.csv.get(line.start..line.end);
+        if let Some((last, earlier)) = self.lines.split_last() {
+            let repeated = earlier.iter().any(|line| text(line) == text(last));
+            self.summary.duplicate_lines += u64::from(repeated);
+        }
     }
 
     #[inline]
