@@ -53,7 +53,7 @@ pub enum SinkError {
     /// A committed file has disappeared before it became visible.
     #[error(
         "'{file}', which was committed, is neither there nor in the partition {partition}: somebody has removed it; \
-         restore it from a copy, or set the commit log's end back and read the messages again"
+         restore it from a copy"
     )]
     Lost {
         /// Where it should be.

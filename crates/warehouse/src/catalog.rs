@@ -191,7 +191,7 @@ pub enum CatalogError {
     },
     /// Another process holds the lock. Worth a retry.
     #[error(
-        "another run ({holder}) is changing the tables in '{warehouse}'; waited {}; try again or raise lock_wait",
+        "another run ({holder}) is changing the tables in '{warehouse}'; waited {}; try again later, or have rfm-batch wait longer (batch.lock_wait)",
         in_words(*waited)
     )]
     Locked {

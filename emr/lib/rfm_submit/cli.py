@@ -15,7 +15,7 @@ examples:
   submit batch --master yarn --deploy-mode client -- --config config/emr.toml
   submit batch --engine ballista --executors 4 --executor-memory 8g --executor-cores 4 -- --config config/emr.toml
   submit streaming --master yarn --instances 3 -- --config config/emr.toml --brokers HOST:9098
-  submit producer --master yarn --detach -- --config config/emr.toml --count 1000000
+  submit producer --master yarn --detach -- --config config/emr.toml --brokers HOST:9098 --count 1000000
   submit dashboard --files shop.toml -- --config shop.toml --listen 0.0.0.0:3034
   submit status                       # what runs
   submit logs rfm-streaming --follow

@@ -25,7 +25,7 @@ pub enum ConfigError {
     #[error("{origin}: unknown setting \"{key}\"; {hint}")]
     UnknownKey { origin: String, key: String, hint: String },
 
-    #[error("{origin}: \"{key}\" is not a setting; write section.key, for example batch.k")]
+    #[error("{origin}: \"{key}\" is not a setting; write section.key, for example warehouse.path")]
     NoKey { origin: String, key: String },
 
     #[error("--set {text}: no value; write --set section.key=value")]

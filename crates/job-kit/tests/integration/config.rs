@@ -248,7 +248,7 @@ fn mistakes_in_the_environment_name_the_variable() {
         "RFM_BATCH",
         "1",
         "environment variable RFM_BATCH: \"batch\" is not a setting; write section.key, for \
-         example batch.k",
+         example warehouse.path",
     );
 }
 
@@ -257,7 +257,7 @@ fn mistakes_in_set_say_what_to_write() {
     check_set("batch.k", "--set batch.k: no value; write --set section.key=value");
     check_set(
         "batch=5",
-        "--set: \"batch\" is not a setting; write section.key, for example batch.k",
+        "--set: \"batch\" is not a setting; write section.key, for example warehouse.path",
     );
     check_set(
         "k=5",
