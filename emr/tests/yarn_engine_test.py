@@ -37,7 +37,7 @@ class EngineOnYarn(yarn_test.WithYarn):
         self.expect_no_engine_left()
         # Executors for which there is no room: the run ends in time, worth a retry.
         many = ["--engine", "ballista", "--executors", "20", "--executor-memory", "320m", "--executor-cores", "1"]
-        done = self.batch("client", *many, job=["--dry-run", "--set", "batch.ballista.wait=40s"])
+        done = self.batch("client", *many, job=["--dry-run", "--set", "batch.ballista.wait=100s"])
         self.expect(done, 3, "/20 executors registered")
         self.expect_no_engine_left()
 

@@ -66,6 +66,13 @@ impl Problem {
             Some(CredentialsError::ProviderTimedOut(_)) => {
                 (StoreErrorKind::Unavailable, "the AWS credentials did not come in time".to_owned())
             }
+            // STS or the machine's own endpoint did not give them now, for whatever reason.
+            Some(
+                problem @ (CredentialsError::ProviderError(_) | CredentialsError::Unhandled(_)),
+            ) => (
+                StoreErrorKind::Unavailable,
+                format!("the AWS credentials cannot be had now: {}", innermost(problem)),
+            ),
             Some(problem) => (
                 StoreErrorKind::Address,
                 format!("the AWS credentials cannot be had: {}", innermost(problem)),

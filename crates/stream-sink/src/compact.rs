@@ -382,7 +382,7 @@ fn today(now: SystemTime) -> Date {
 }
 
 /// The day of a partition `dt=2011-12-09`; `None` if that is not what it is.
-fn day_of(partition: &str) -> Option<Date> {
+pub(crate) fn day_of(partition: &str) -> Option<Date> {
     partition.split_once('=')?.1.parse().ok()
 }
 

@@ -67,15 +67,13 @@ impl SinkError {
     /// Whether the same may succeed later without anybody doing anything.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Store(error) => {
-                // A full disk is emptied by others, and the stream goes on where it stopped.
+            // A full disk is emptied by others, and the stream goes on where it stopped.
+            Self::Store(error)
+            | Self::Catalog(CatalogError::Store(error))
+            | Self::File(ParquetFileError::Store(error)) => {
                 error.is_retryable() || error.kind() == store::StoreErrorKind::Full
             }
-            Self::Catalog(CatalogError::Store(error)) => error.is_retryable(),
             Self::Catalog(error) => error.is_retryable(),
-            Self::File(ParquetFileError::Store(error)) => {
-                error.is_retryable() || error.kind() == store::StoreErrorKind::Full
-            }
             Self::File(_)
             | Self::Fenced { .. }
             | Self::Damaged { .. }

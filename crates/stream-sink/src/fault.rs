@@ -83,6 +83,8 @@ pub const COMPACT_OLD_FILES_REMOVED: &str = "compact-old-files-removed";
 pub const COMPACT_RECORD_REMOVED: &str = "compact-record-removed";
 /// Partitions that are too old are not registered any more.
 pub const COMPACT_DROPPED: &str = "compact-dropped";
+/// It is noted which days are dropped.
+pub const COMPACT_DROP_NOTED: &str = "compact-drop-noted";
 /// The files of one of them are removed.
 pub const COMPACT_FOLDERS_REMOVED: &str = "compact-folders-removed";
 
@@ -113,4 +115,5 @@ pub const COMPACT_REMOVAL_POINTS: &[&str] =
 pub const COMPACT_LATE_POINTS: &[&str] = &[COMPACT_LATE_COPIED, COMPACT_LATE_RECORDED];
 
 /// Those of dropping partitions that are too old.
-pub const COMPACT_RETENTION_POINTS: &[&str] = &[COMPACT_DROPPED, COMPACT_FOLDERS_REMOVED];
+pub const COMPACT_RETENTION_POINTS: &[&str] =
+    &[COMPACT_DROP_NOTED, COMPACT_DROPPED, COMPACT_FOLDERS_REMOVED];

@@ -8,12 +8,16 @@
 //!     staged/                                  files that no reader sees yet
 //! <first table>/_stream/<topic>/begun              how many partitions the topic had at first
 //! <first table>/_stream/_closing/<table>/dt=2011-12-09   this partition is being compacted: do not add to it now
+//! <first table>/_stream/_compaction/<table>/
+//!     dt=2011-12-09.json                       where the rows of a partition are (`replaced.rs`)
+//!     dropped_before                           partitions of days before this one have been dropped
 //! ```
 //! Hive, Spark and Trino skip names that start with an underscore. A Kafka topic may be called `_closing`, but its
 //! partitions are numbers, so nothing clashes.
 
 use std::time::SystemTime;
 
+use order_model::Date;
 use store::{Location, StoreError, StoreErrorKind};
 use warehouse::ddl::TableDef;
 use warehouse::run_id::RunId;
@@ -91,6 +95,17 @@ impl Layout {
     /// What the compaction of `table` has to remember.
     pub fn compaction(&self, table: &TableDef) -> Location {
         self.stream.join("_compaction").join(&table.name)
+    }
+
+    /// The file that says which partitions of `table` have been dropped: those of days before the one in it.
+    pub(crate) fn dropped_before_file(&self, table: &TableDef) -> Location {
+        self.compaction(table).join("dropped_before")
+    }
+
+    /// What that file says; `None` as long as nothing was dropped.
+    pub(crate) fn dropped_before(&self, table: &TableDef) -> Result<Option<Date>, StoreError> {
+        let bytes = self.dropped_before_file(table).read()?;
+        Ok(bytes.and_then(|bytes| String::from_utf8_lossy(&bytes).trim().parse().ok()))
     }
 
     /// Where a new partition's files go, relative to the warehouse.

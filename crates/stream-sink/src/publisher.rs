@@ -123,24 +123,28 @@ impl Publisher {
             keep_retryable(&mut progress, error)?;
             return Ok(progress);
         }
-        let outcomes: Vec<Result<(), SinkError>> = entries
+        let outcomes: Vec<Result<BTreeSet<Key>, SinkError>> = entries
             .par_iter()
             .zip(&placed)
             .map(|(entry, placed)| match placed {
                 true => self.place_all(entry, &targets, &locations),
-                false => Ok(()),
+                false => Ok(BTreeSet::new()),
             })
             .collect();
+        let mut filled = BTreeSet::new();
         for (placed, outcome) in placed.iter_mut().zip(outcomes) {
-            if let Err(error) = outcome {
-                *placed = false;
-                // One of them may be gone.
-                self.folders.clear();
-                keep_retryable(&mut progress, error)?;
+            match outcome {
+                Ok(keys) => filled.extend(keys),
+                Err(error) => {
+                    *placed = false;
+                    // One of them may be gone.
+                    self.folders.clear();
+                    keep_retryable(&mut progress, error)?;
+                }
             }
         }
         reach(fault::EXPOSED);
-        let now_at = match self.register(&targets, &locations) {
+        let now_at = match self.register(&targets, &locations, &filled) {
             Ok(now_at) => now_at,
             Err(error) => {
                 keep_retryable(&mut progress, error)?;
@@ -232,16 +236,19 @@ impl Publisher {
         Ok(())
     }
 
-    /// Registers what is not registered, and gives where all of `targets` are now.
+    /// Registers those among `filled` that are not registered, and gives where all of `targets` are now. A partition that
+    /// was dropped with the files that were to be published is not registered anew.
     fn register(
         &mut self,
         targets: &BTreeMap<Key, String>,
         known: &BTreeMap<Key, String>,
+        filled: &BTreeSet<Key>,
     ) -> Result<BTreeMap<Key, String>, SinkError> {
         for (table, def) in self.tables.iter().enumerate() {
             let new: Vec<NewPartition> = targets
                 .iter()
                 .filter(|(key, _)| key.0 == table && !known.contains_key(*key))
+                .filter(|(key, _)| filled.contains(*key))
                 .filter_map(|((_, name), location)| {
                     let values = parse_partition_name(name).ok()?.into_iter().map(|(_, v)| v);
                     Some(NewPartition { values: values.collect(), location: location.clone() })

@@ -346,7 +346,7 @@ impl CatalogError {
     /// Whether the same call may succeed later without anybody doing anything.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Locked { .. } | Self::ChangedMeanwhile { .. } => true,
+            Self::Locked { .. } | Self::LockLost { .. } | Self::ChangedMeanwhile { .. } => true,
             Self::Store(error) => error.is_retryable(),
             Self::Server { retryable, .. } => *retryable,
             _ => false,

@@ -16,6 +16,8 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 use store::{Location, StoreError, StoreErrorKind};
 
@@ -191,9 +193,11 @@ fn look_at(path: &Location) -> Result<Option<Seen>, StoreError> {
 /// Touches the claim until told to stop, or until it is somebody else's.
 fn keep(path: &Location, text: &[u8], pause: Duration, stopped: &mpsc::Receiver<()>) {
     while let Err(mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(pause) {
-        let kept = path.read().and_then(|now| {
-            let is_ours = now.as_deref() == Some(text);
-            if is_ours { path.touch().map(|()| true) } else { Ok(false) }
+        let kept = path.read().and_then(|now| match now.as_deref() {
+            Some(now) if now == text => path.touch().map(|()| true),
+            Some(_) => Ok(false),
+            // Moved aside by somebody who took it for a dead one's, and is about to put it back.
+            None => Ok(true),
         });
         match kept {
             Ok(true) => {}
@@ -233,7 +237,9 @@ impl Holder {
         let (Some((machine, _)), Ok(here)) = (self.process.rsplit_once('/'), machine()) else {
             return false;
         };
-        machine == here && process(self.pid).is_none_or(|now| now != self.process)
+        // A process of another user may be hidden: that nothing is known of it does not say that it is dead.
+        machine == here
+            && process(self.pid).map_or_else(|| has_ended(self.pid), |now| now != self.process)
     }
 }
 
@@ -251,6 +257,16 @@ fn process(pid: u32) -> Option<String> {
     let state = fields.next()?;
     let started = fields.nth(18)?;
     (!matches!(state, "Z" | "X")).then(|| machine().ok().map(|m| format!("{m}/{started}")))?
+}
+
+/// Whether there is no process of this number that runs, also none that may not be looked at.
+fn has_ended(pid: u32) -> bool {
+    let Some(number) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return true };
+    match test_kill_process(number) {
+        Err(error) => error == Errno::SRCH,
+        // There is one: dead all the same if it can be looked at and only waits for its parent.
+        Ok(()) => std::fs::metadata(format!("/proc/{pid}/stat")).is_ok(),
+    }
 }
 
 /// Where process numbers mean what they mean here.

@@ -66,6 +66,8 @@ pub struct Publication<'c> {
     run_id: RunId,
     snapshot_date: SnapshotDate,
     published: bool,
+    /// Whether it may be published later although that has failed.
+    is_uncertain: bool,
 }
 
 /// What a publication has done.
@@ -148,6 +150,7 @@ impl<'c> Publication<'c> {
             run_id,
             snapshot_date,
             published: false,
+            is_uncertain: false,
         })
     }
 
@@ -211,7 +214,13 @@ impl<'c> Publication<'c> {
             ViewChange { name: view.qualified_name(), view: shown }
         });
         let views = views.collect();
-        let catalog_version = self.lock.publish(changes, views)?;
+        let catalog_version = match self.lock.publish(changes, views) {
+            Ok(version) => version,
+            Err(error) => {
+                self.is_uncertain = matches!(error, CatalogError::Server { retryable: true, .. });
+                return Err(error.into());
+            }
+        };
         self.published = true;
         fault::reach(fault::PUBLISHED);
         for run_dir in replaced {
@@ -248,7 +257,8 @@ impl<'c> Publication<'c> {
 
 impl Drop for Publication<'_> {
     fn drop(&mut self) {
-        if self.published {
+        // A call that a server did not answer in time may still be carried out, after the catalog has been asked.
+        if self.published || self.is_uncertain {
             return;
         }
         // A failed replacement of the catalog may have happened all the same, so the catalog is asked. While it cannot

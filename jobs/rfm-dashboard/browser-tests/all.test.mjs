@@ -14,7 +14,7 @@ import { startShop } from "./support/shop.mjs";
 /** What the flows share: {shop, browser}. Filled before the first of them. */
 const stage = {};
 
-describe("the dashboard in a browser", { concurrency: false, timeout: 170_000 }, () => {
+describe("the dashboard in a browser", { concurrency: false, timeout: 600_000 }, () => {
   before(async () => {
     stage.shop = await startShop();
     stage.browser = await openBrowser();

@@ -1,13 +1,16 @@
 //! Drops partitions that are too old, with their files.
 //!
-//! First the catalog forgets them, then their folders go, then their records. A run that was killed in between is
-//! continued by the next one, which finds the folders by their names.
+//! First it is noted which days are dropped, so that a publisher that does not find a file of one knows why. Then the catalog
+//! forgets them, then their folders go, then their records. A run that was killed in between is continued by the next
+//! one, which finds the folders by their names. The note stays, one a table: a Kafka partition to which nothing comes any
+//! more has a last entry in its log that each process publishes again which takes it over.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use order_model::Date;
 use warehouse::fault::reach;
 
+use super::record::UNFINISHED;
 use super::{CompactReport, ROUND, Run, day_of, today};
 use crate::error::SinkError;
 use crate::fault;
@@ -28,6 +31,9 @@ impl Run<'_> {
             .into_iter()
             .filter(|partition| day_of(partition).is_some_and(|day| day < first_kept))
             .collect();
+        if !self.options.dry_run && !old.is_empty() {
+            self.note_dropped(first_kept)?;
+        }
         for round in old.chunks(ROUND) {
             if (self.stop)() {
                 break;
@@ -41,6 +47,20 @@ impl Run<'_> {
                 }
             }
         }
+        Ok(())
+    }
+
+    fn note_dropped(&self, first_kept: Date) -> Result<(), SinkError> {
+        if self.layout.dropped_before(self.table)?.is_some_and(|noted| noted >= first_kept) {
+            return Ok(());
+        }
+        self.check()?;
+        let note = self.layout.dropped_before_file(self.table);
+        let name = format!("dropped_before.{}{UNFINISHED}", self.id);
+        let written = self.layout.compaction(self.table).join(&name);
+        written.write(format!("{first_kept}\n").as_bytes())?;
+        written.replace(&note)?;
+        reach(fault::COMPACT_DROP_NOTED);
         Ok(())
     }
 

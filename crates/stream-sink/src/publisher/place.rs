@@ -8,6 +8,7 @@ use warehouse::catalog::CatalogError;
 use warehouse::fault::reach;
 
 use super::{Key, Publisher, key_of};
+use crate::compact::day_of;
 use crate::entry::{Entry, StagedFile};
 use crate::error::SinkError;
 use crate::fault;
@@ -17,57 +18,65 @@ use crate::replaced::Replaced;
 
 impl Publisher {
     /// Sees to it that all files of `entry` are in the folders `targets` of their partitions, or have been; `registered` is
-    /// where those are that are registered.
+    /// where those are that are registered. Gives the partitions in which files are.
     pub(super) fn place_all(
         &self,
         entry: &Entry,
         targets: &BTreeMap<Key, String>,
         registered: &BTreeMap<Key, String>,
-    ) -> Result<(), SinkError> {
-        entry.files.par_iter().try_for_each(|file| {
+    ) -> Result<BTreeSet<Key>, SinkError> {
+        let placed = entry.files.par_iter().map(|file| {
             let key = key_of(file);
             let registered = registered.get(&key).map(String::as_str);
-            self.place(entry, file, &targets[&key], registered)
-        })
+            let is_there = self.place(entry, file, &targets[&key], registered)?;
+            Ok(is_there.then_some(key))
+        });
+        let placed: Result<Vec<_>, SinkError> = placed.collect();
+        Ok(placed?.into_iter().flatten().collect())
     }
 
-    /// Sees to it that `file` is in the folder `target`, or was there and its rows are elsewhere. `registered` is where its
-    /// partition was, if it was registered.
+    /// Sees to it that `file` is in the folder `target`, or was there and its rows are elsewhere. Whether they are still
+    /// somewhere. `registered` is where its partition was, if it was registered.
     fn place(
         &self,
         entry: &Entry,
         file: &StagedFile,
         target: &str,
         registered: Option<&str>,
-    ) -> Result<(), SinkError> {
+    ) -> Result<bool, SinkError> {
         let staged = self.layout.staged(&entry.source).join(&file.name);
         let visible = self.layout.folder(target).join(&file.name);
         if self.give_name(file, &staged, &visible)? {
             reach(fault::FILE_EXPOSED);
-            return Ok(());
+            return Ok(true);
         }
         if visible.stat()?.is_some() {
-            return Ok(());
+            return Ok(true);
         }
         let def = &self.tables[file.table];
         let default = Layout::default_location(def, &file.partition);
         let replaced = Replaced::read(&self.layout, def, &file.partition)?;
         if replaced.as_ref().is_some_and(|replaced| replaced.files.contains(&file.name)) {
-            return Ok(());
+            return Ok(true);
         }
         // Where somebody has put it who did not live to see that the partition has moved.
         let before = replaced.as_ref().map(|replaced| &replaced.from);
         for folder in [Some(&default), before].into_iter().flatten().filter(|f| *f != target) {
             if self.move_late(file, &self.layout.folder(folder).join(&file.name), &visible)? {
-                return Ok(());
+                return Ok(true);
             }
         }
         // Where the partition is by now; also when somebody else has just moved the file there.
         let after = replaced.as_ref().map_or(target, |replaced| &replaced.to);
         for folder in [after, target] {
             if self.layout.folder(folder).join(&file.name).stat()?.is_some() {
-                return Ok(());
+                return Ok(true);
             }
+        }
+        let dropped = self.layout.dropped_before(def)?;
+        if day_of(&file.partition).zip(dropped).is_some_and(|(day, before)| day < before) {
+            tracing::info!(file = %visible, "not there: days as old as this are dropped");
+            return Ok(false);
         }
         // A successor may have finished the entry, and compaction may have taken the file then. Else it is lost.
         let state = log::read(&self.layout.log(&entry.source))?;
@@ -77,7 +86,7 @@ impl Publisher {
             return Err(SinkError::Lost { file: visible, partition: file.partition.clone() });
         }
         tracing::warn!(file = %visible, "not there: it was compacted or dropped since, or removed");
-        Ok(())
+        Ok(false)
     }
 
     /// Renames the file. Whether it has the name now; if not, it was not there.

@@ -90,7 +90,7 @@ fn two_runs_at_once_take_turns_or_one_says_who_is_first() {
     let job = Job::new();
     job.put("a.csv", orders(20_000, 1, 0.0));
     job.put("b.csv", orders(20_000, 2, 0.0));
-    let slow = start(&job, &["--input", "a.csv"], "tables-created:pause=6000");
+    let slow = start(&job, &["--input", "a.csv"], "tables-created:pause=20000");
     // The first run holds the lock from here on.
     wait_until(|| job.warehouse().join("_catalog/catalog.json").exists());
     let hasty: Ended = job.run(&["--input", "b.csv", "--set", "batch.lock_wait=200ms"]);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use job_kit::exit::RetryLater;
 use rdkafka::consumer::Consumer;
 use service_kit::signals::Stop;
+use stream_sink::error::SinkError;
 
 use super::Stream;
 use super::take_over::is_taken_over;
@@ -31,20 +32,9 @@ impl Stream<'_> {
                 && started.elapsed() < limit(LAST_COMMIT)
             {
                 match self.events.recv_timeout(Duration::from_millis(50)) {
-                    // A member that hears late of a change in its group. Whoever has its partitions reads on where it has committed.
-                    Ok(Event::Failed(error)) if stop.is_set() && is_taken_over(&error) => {
-                        let error = format!("{:#}", anyhow::Error::new(error));
-                        tracing::warn!(
-                            error,
-                            "taken over by somebody else, who reads the last orders again"
-                        );
-                        break;
-                    }
                     Ok(Event::Failed(error)) => {
-                        let error = anyhow::Error::new(error);
-                        let later =
-                            "the last orders were not committed; the next run reads them again";
-                        outcome = Err(error.context(RetryLater(later.to_owned())));
+                        outcome = not_committed(error, stop);
+                        break;
                     }
                     Ok(event) => outcome = self.follow(event),
                     Err(_) => {}
@@ -65,18 +55,40 @@ impl Stream<'_> {
         if let Some(publishing) = self.publishing.take() {
             let started = Instant::now();
             while !publishing.is_finished() && started.elapsed() < limit(LAST_PUBLISH) {
-                while let Ok(event) = self.events.try_recv() {
-                    outcome = outcome.and(self.follow(event));
-                }
+                outcome = outcome.and(self.follow_late(stop));
                 std::thread::sleep(Duration::from_millis(5));
             }
-            while let Ok(event) = self.events.try_recv() {
-                outcome = outcome.and(self.follow(event));
-            }
+            outcome = outcome.and(self.follow_late(stop));
             if self.not_published.is_some() || !publishing.is_finished() {
                 tracing::warn!("committed orders are not visible yet; the next run sees to it");
             }
         }
         outcome
     }
+
+    /// What is reported when nothing is read any more.
+    fn follow_late(&mut self, stop: &Stop) -> anyhow::Result<()> {
+        let mut outcome = Ok(());
+        while let Ok(event) = self.events.try_recv() {
+            outcome = outcome.and(match event {
+                Event::Failed(error) => not_committed(error, stop),
+                event => self.follow(event),
+            });
+        }
+        outcome
+    }
+}
+
+/// The last commit has failed.
+fn not_committed(error: SinkError, stop: &Stop) -> anyhow::Result<()> {
+    let is_taken_over = is_taken_over(&error);
+    let error = anyhow::Error::new(error);
+    if stop.is_set() && is_taken_over {
+        // A member that hears late of a change in its group. Whoever has its partitions reads on where it has committed.
+        let error = format!("{error:#}");
+        tracing::warn!(error, "taken over by somebody else, who reads the last orders again");
+        return Ok(());
+    }
+    let later = "the last orders were not committed; the next run reads them again";
+    Err(error.context(RetryLater(later.to_owned())))
 }

@@ -19,6 +19,9 @@ use crate::rows::Raw;
 
 /// Messages between two looks at the clock: their time of ingestion is the same.
 const MESSAGES_AT_ONCE: u64 = 1_024;
+/// The last millisecond of the year 9999, where the timestamps of Hive's tables end. A producer that takes microseconds for
+/// milliseconds is beyond it, and older brokers let it.
+const LAST_MILLIS: i64 = 253_402_300_799_999;
 /// Longest wait for a message: then other things are looked after.
 const POLL: Duration = Duration::from_millis(50);
 /// Shortest one.
@@ -167,8 +170,8 @@ impl Taken<'_> {
             collector.tick();
         }
         let Record { partition, offset, key, value, timestamp_millis } = record;
-        let micros = timestamp_millis.and_then(|millis| millis.checked_mul(1_000));
-        let timestamp = micros.map(Timestamp::from_micros);
+        let known = timestamp_millis.filter(|millis| *millis <= LAST_MILLIS);
+        let timestamp = known.map(|millis| Timestamp::from_micros(millis * 1_000));
         self.messages += 1;
         if !self.at_end.is_empty() {
             self.at_end.remove(&partition);

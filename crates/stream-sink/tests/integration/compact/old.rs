@@ -63,6 +63,44 @@ fn what_comes_later_is_dropped_again() {
 }
 
 #[test]
+fn who_takes_over_does_not_miss_what_was_dropped() {
+    let (_dir, world, _) = temporary();
+    let old = (0, DAYS[0].to_owned());
+    // Its last entry counts as unfinished for whoever takes it over, until there is another one.
+    drop(world.fill(&DAYS[..1], 1));
+    let options = CompactOptions { retain_days: Some(RETAIN_DAYS), ..at_once() };
+    world.compact(&options).unwrap();
+    for _ in 0..3 {
+        assert!(world.stream(0).publish().unwrap());
+        let registered = world.catalog.list_partitions(&world.tables[0]).unwrap();
+        assert!(registered.is_empty(), "without a file: {registered:?}");
+    }
+    // The same day again, by a late order of another Kafka partition: it is registered as it was before.
+    let mut late = world.stream(1);
+    late.put(&DAYS[..1]);
+    assert_eq!(world.location(&old), world.default_location(&old));
+    for _ in 0..3 {
+        assert!(world.stream(0).publish().unwrap());
+    }
+    late.written.check(&world);
+    // And one whose files were dropped before it could register their partition.
+    let mut slow = world.stream(2);
+    for entry in slow.commit(&DAYS[1..2]) {
+        for file in &entry.files {
+            let folder = world.default_location(&(file.table, file.partition.clone()));
+            let folder = world.layout.folder(&folder);
+            folder.create_dir_all().unwrap();
+            let staged = world.layout.staged(&entry.source).join(&file.name);
+            staged.rename(&folder.join(&file.name)).unwrap();
+        }
+    }
+    world.compact(&options).unwrap();
+    assert!(slow.publish().unwrap());
+    let registered = world.catalog.list_partitions(&world.tables[0]).unwrap();
+    assert!(!registered.contains_key(DAYS[1]), "without a file: {registered:?}");
+}
+
+#[test]
 fn killed_meanwhile() {
     for point in COMPACT_RETENTION_POINTS {
         for compacted in [false, true] {

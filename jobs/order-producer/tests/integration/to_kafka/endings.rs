@@ -134,7 +134,7 @@ fn a_broker_that_goes_for_good_is_worth_a_retry() {
     let child = spawn(
         folder.path(),
         &brokers,
-        &["--rate", "500", "--count", "2000", "--set", "producer.delivery_timeout=2s"],
+        &["--rate", "200", "--count", "2000", "--set", "producer.delivery_timeout=2s"],
     );
     wait_for(&brokers, "orders", 100);
     drop(broker);

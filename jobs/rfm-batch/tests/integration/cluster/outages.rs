@@ -86,7 +86,7 @@ fn outages() {
     let args = hive.run_on("b.csv", DATE);
     let mut command = hive.command(&args.iter().map(String::as_str).collect::<Vec<_>>());
     command.args(["--set", "catalog.keep_trying=2m"]);
-    command.env("RFM_FAULT", format!("{}:pause=3000", fault::PUBLISH_STARTED));
+    command.env("RFM_FAULT", format!("{}:pause=15000", fault::PUBLISH_STARTED));
     command.stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
     let waiting = command.spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -99,7 +99,8 @@ fn outages() {
         std::thread::sleep(Duration::from_millis(20));
     }
     cluster.kill(Daemon::Metastore);
-    std::thread::sleep(Duration::from_secs(4));
+    // Until the run has found that it is away.
+    std::thread::sleep(Duration::from_secs(17));
     cluster.start(Daemon::Metastore);
     let waited = ended(waiting.wait_with_output().unwrap());
     assert_eq!(waited.code, Some(0), "{}", waited.stderr);

@@ -94,7 +94,8 @@ fn what_is_wrong_from_the_start() {
     let job = Job::new(&place, &topic).set("kafka.connect_timeout", "3s");
 
     let near = topic.name.replace("wrong", "worng");
-    let ended = job.clone().set("streaming.topic", &near).run();
+    let patient = job.clone().set("kafka.connect_timeout", "60s");
+    let ended = patient.set("streaming.topic", &near).run();
     let hint = format!("'{}'", topic.name);
     ended.assert_fails(1, &[&format!("has no topic '{near}'"), &hint]);
 

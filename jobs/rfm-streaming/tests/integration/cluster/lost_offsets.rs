@@ -68,7 +68,7 @@ fn deleted_while_it_runs() {
         if goes_on {
             let line = running.wait_for_log(&lost);
             assert!(line.contains(&format!("going on at offset {}", end - 10)), "{line}");
-            place.wait_until_committed(&topic);
+            place.wait_until_visible(&topic);
             running.stop();
         } else {
             running.wait().assert_fails(1, &[&topic.name, &lost]);
@@ -114,6 +114,7 @@ fn a_topic_created_anew_while_it_runs() {
     topic.recreate(2);
     topic.send(&mut orders, 20, &[0, 1]);
     running.wait_for_messages(60);
+    place.wait_until_visible(&topic);
     running.stop();
     place.check_at_rest(&topic);
 }

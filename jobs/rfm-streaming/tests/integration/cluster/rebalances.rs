@@ -76,7 +76,7 @@ fn a_commit_that_takes_longer_than_the_group_waits() {
     let mut orders = Orders::of_days(22, &DAYS);
     let job = Job::new(&place, &topic);
     // Longer than a revocation waits for a commit.
-    let slow = format!("{}:pause=24000", fault::ENTRY_WRITTEN);
+    let slow = format!("{}:pause=60000", fault::ENTRY_WRITTEN);
     // The first entries are those of the take-over.
     let slow = slow.replacen(':', "#5:", 1);
     let mut paused = job.clone().fault(&slow).start();
@@ -121,6 +121,7 @@ fn the_rest_of_a_batch_need_not_wait_for_more_messages() {
     first.wait_for_log("revoked");
     place.wait_until_committed(&topic);
     wait_until_open(&mut second);
+    place.wait_until_visible(&topic);
     first.stop();
     second.stop();
     place.check_at_rest(&topic);
@@ -144,6 +145,7 @@ fn partitions_that_are_added_are_read_from_their_beginning() {
     topic.grow(5);
     topic.send(&mut orders, 250, &[0, 1, 2, 3, 4]);
     running.wait_for_messages(250);
+    place.wait_until_visible(&topic);
     running.stop();
     place.check_at_rest(&topic);
     assert_eq!(topic.ledger.ends().len(), 5);
@@ -165,6 +167,7 @@ fn a_member_that_was_replaced_ends() {
     old.wait().assert_fails(1, &["another instance of the group is called 'one'"]);
     topic.send(&mut orders, 100, &[0, 1]);
     new.wait_for_messages(200);
+    place.wait_until_visible(&topic);
     new.stop();
     place.check_at_rest(&topic);
 }

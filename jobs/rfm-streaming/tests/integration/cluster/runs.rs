@@ -82,6 +82,7 @@ fn segments_come_and_change_while_it_runs() {
         running.wait_for_messages(before + 100);
     }
     running.wait_for_messages(700);
+    place.wait_until_visible(&topic);
     running.stop();
     let tables = place.check_at_rest(&topic);
     let expected: Vec<_> =

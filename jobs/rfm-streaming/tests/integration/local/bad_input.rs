@@ -1,6 +1,7 @@
 //! Messages that are no orders: each is kept as it came, and changes no other one.
 
 use crate::support::orders::{Message, Orders};
+use crate::support::tables::Tables;
 
 use super::{ORDER, Shop, kept, order, rejected, with};
 
@@ -153,6 +154,26 @@ fn long_messages() {
     topic.send_all([kept(order_of(5_000), order()), rejected(order_of(5_001), "too_large")], 1);
     shop.job().set("streaming.max_message", "5000").catch_up();
     shop.place.check_at_rest(&shop.topic);
+}
+
+/// Microseconds, say, where milliseconds are asked for: brokers before Kafka 4 take them.
+#[test]
+fn times_that_no_table_can_hold() {
+    const LAST: i64 = 253_402_300_799_999;
+    let shop = Shop::new(1);
+    let all = [1_700_000_000_000, LAST, LAST + 1, 1_700_000_000_000_000, i64::MAX / 1_000];
+    for millis in all.into_iter().chain([i64::MAX / 1_000 + 1, i64::MAX]) {
+        let topic = shop.topic.producing_at(millis);
+        topic.send_all([kept(ORDER, order()), rejected("{", "not_json")], 0);
+    }
+    shop.job().catch_up();
+    let tables = Tables::read(&shop.place);
+    assert_eq!((tables.tagged.len(), tables.rejected.len()), (7, 7));
+    let mut rejected = tables.rejected;
+    rejected.sort_by_key(|row| row.offset);
+    let times: Vec<_> = rejected.iter().map(|row| row.kafka_timestamp).collect();
+    let known = [1_700_000_000_000, LAST].map(|millis| Some(millis * 1_000));
+    assert_eq!(times, [&known[..], &[None; 5]].concat());
 }
 
 #[test]

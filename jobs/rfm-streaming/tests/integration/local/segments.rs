@@ -38,6 +38,7 @@ fn new_segments_are_used_without_a_break() {
         shop.place.publish_segments(date, everybody(turn));
         send_until(&shop, &mut orders, &mut running, Some(date));
     }
+    shop.place.wait_until_visible(&shop.topic);
     running.stop();
     let tables = shop.place.check_at_rest(&shop.topic);
     let dated = dates.map(|date| Some(date.to_owned()));
@@ -68,6 +69,7 @@ fn segments_that_cannot_be_read_do_not_end_it() {
     }
     shop.topic.send(&mut orders, 30, &[0]);
     running.wait_for_messages(60);
+    shop.place.wait_until_visible(&shop.topic);
     running.stop();
     shop.place.check_at_rest(&shop.topic);
 

@@ -22,6 +22,8 @@ pub(crate) struct Topic {
     pub(crate) name: String,
     pub(crate) brokers: String,
     pub(crate) ledger: Arc<Ledger>,
+    /// When messages are said to have been produced; else now. Milliseconds since 1970.
+    millis: Option<i64>,
     admin: AdminClient<DefaultClientContext>,
     producer: BaseProducer<Deliveries>,
 }
@@ -60,6 +62,11 @@ impl Topic {
         Self::connect(&self.brokers, &self.name, options, self.ledger.clone())
     }
 
+    /// The same topic and ledger; messages are said to have been produced at this time.
+    pub(crate) fn producing_at(&self, millis: i64) -> Self {
+        Self { millis: Some(millis), ..self.producing_with(&[]) }
+    }
+
     /// One that there may be. Nothing is asked for.
     pub(crate) fn named(brokers: &str, name: &str) -> Self {
         Self::connect(brokers, name, &[], Arc::default())
@@ -70,6 +77,7 @@ impl Topic {
             name: name.to_owned(),
             brokers: brokers.to_owned(),
             ledger: ledger.clone(),
+            millis: None,
             admin: ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap(),
             producer: producer(brokers, options, ledger),
         }
@@ -149,6 +157,7 @@ impl Topic {
                 BaseRecord::with_opaque_to(&self.name, message).partition(partition);
             record.key = key.as_deref();
             record.payload = value.as_deref();
+            record.timestamp = self.millis;
             match self.producer.send(record) {
                 Ok(()) => break,
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), record)) => {
