@@ -82,3 +82,25 @@ impl SinkError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use store::{StoreError, StoreErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_waited_for_wherever_it_is_met() {
+        let store = |kind| StoreError::new(kind, "write", "/x".to_owned(), "no space is left");
+        let each = |kind| -> [SinkError; 3] {
+            [
+                store(kind).into(),
+                CatalogError::from(store(kind)).into(),
+                ParquetFileError::from(store(kind)).into(),
+            ]
+        };
+        assert!(each(StoreErrorKind::Full).iter().all(SinkError::is_retryable));
+        assert!(each(StoreErrorKind::Unavailable).iter().all(SinkError::is_retryable));
+        assert!(!each(StoreErrorKind::Address).iter().any(SinkError::is_retryable));
+    }
+}

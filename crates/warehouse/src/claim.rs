@@ -377,9 +377,39 @@ mod tests {
         // overwritten, it is noticed
         claim.remove_file().unwrap();
         claim.write(b"{}").unwrap();
-        assert!(matches!(held.check(), Err(CatalogError::LockLost { .. })));
+        let lost = held.check().unwrap_err();
+        assert!(matches!(lost, CatalogError::LockLost { .. }) && lost.is_retryable());
         drop(held);
         assert_eq!(claim.read().unwrap().unwrap(), b"{}");
+    }
+
+    #[test]
+    fn a_claim_that_was_moved_aside_and_put_back_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Location::local(dir.path());
+        let lease = Duration::from_millis(300);
+        let held = acquire(&folder, "run-a", LONG, lease).unwrap();
+        let (claim, aside) = (folder.join("claim"), folder.join("aside"));
+        claim.rename(&aside).unwrap();
+        // The keeper looks for it several times meanwhile.
+        std::thread::sleep(2 * lease);
+        aside.rename(&claim).unwrap();
+        let put_back = claim.stat().unwrap().unwrap().modified;
+        let start = Instant::now();
+        while claim.stat().unwrap().unwrap().modified <= put_back {
+            assert!(start.elapsed() < LONG, "nobody keeps it");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        held.check().unwrap();
+    }
+
+    #[test]
+    fn processes_that_have_ended() {
+        assert!(!Holder::this_process("run-a").is_dead());
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        assert!(has_ended(child.id()));
+        assert!(has_ended(u32::MAX));
     }
 
     #[test]
