@@ -65,6 +65,11 @@ impl ClientHooks {
         Self { shared: Arc::new(shared) }
     }
 
+    /// Whether it logs in with tokens that this process makes.
+    pub(crate) fn has_tokens(&self) -> bool {
+        self.shared.tokens.is_some()
+    }
+
     /// What is wrong with the client as a whole, since the last [`ClientHooks::succeeded`].
     ///
     /// Of a refused login librdkafka says nothing else and tries on: a job that waits looks here now and then.

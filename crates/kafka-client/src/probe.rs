@@ -93,6 +93,7 @@ impl Connection {
                 _ => {
                     let names = probe.names();
                     if names.iter().any(|name| name == topic) && !probe.is_over() {
+                        probe.poll()?;
                         continue;
                     }
                     return Err(KafkaError::UnknownTopic {
@@ -145,12 +146,16 @@ impl Probe {
 
     /// Asks until there is an answer.
     fn fetch(&self, topic: Option<&str>) -> Result<Metadata, KafkaError> {
+        // Most often the answer comes in a few milliseconds, and nobody need wait for more. But without a token there is none.
+        let mut patience = if self.hooks.has_tokens() { ANSWER } else { POLL };
         loop {
-            self.poll()?;
+            if patience == ANSWER {
+                self.poll()?;
+            }
             let left = self.end.saturating_duration_since(Instant::now());
-            match self.client.fetch_metadata(topic, left.min(ANSWER).max(POLL)) {
+            match self.client.fetch_metadata(topic, left.min(patience).max(POLL)) {
                 Ok(metadata) => return Ok(metadata),
-                Err(_) if !self.is_over() => {}
+                Err(_) if !self.is_over() => patience = ANSWER,
                 Err(error) => {
                     self.poll()?;
                     return Err(self.describe(&error, &error.to_string()));

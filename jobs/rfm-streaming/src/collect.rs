@@ -16,7 +16,7 @@ use crate::config::{Place, REJECTED, Settings, TAGGED};
 use crate::events::Batch;
 use crate::feed::Feed;
 use crate::metrics::JobMetrics;
-use crate::rows::{NO_SEGMENT, Raw, RejectedRows, TaggedRows};
+use crate::rows::{Raw, RejectedRows, TaggedRows};
 use crate::writer::{Command, Opened, Writer};
 
 /// Rows of a record batch that is handed to the writer.
@@ -48,7 +48,7 @@ pub(crate) struct Collector {
     bytes: usize,
     batch: Batch,
     batch_bytes: u64,
-    /// Orders of this batch by segment code.
+    /// Orders of this batch that were handed over, by segment code.
     by_code: [u64; 256],
     /// Commits that are under way; the next one waits for them unless it is the last.
     committing: u32,
@@ -71,7 +71,6 @@ impl Collector {
         settings: &Settings,
         place: &Place,
         writer: Writer,
-        segments: Arc<SegmentIndex>,
         feed: Option<Feed>,
         metrics: JobMetrics,
     ) -> anyhow::Result<Self> {
@@ -91,7 +90,7 @@ impl Collector {
             memory: usize::try_from(streaming.memory.bytes() / 4).unwrap_or(usize::MAX),
             writer,
             decoder: Decoder::new(),
-            segments,
+            segments: Arc::new(SegmentIndex::empty()),
             feed,
             metrics,
             latency,
@@ -152,25 +151,14 @@ impl Collector {
         let full;
         match self.decoder.decode(raw.value, &self.limits) {
             Ok(order) => {
-                let code = match order.customer_id {
-                    Some(id) => self.segments.get(id).unwrap_or(NO_SEGMENT),
-                    None => NO_SEGMENT,
-                };
                 let rows = collected.tagged.entry(order.event_time.date()).or_default();
                 bytes_before = rows.bytes();
-                rows.push(&order, code, self.now, raw.offset);
+                rows.push(&order, self.now, raw.offset);
                 bytes_after = rows.bytes();
                 full = rows.rows() >= ROWS_PER_BATCH;
-                self.by_code[usize::from(code)] += 1;
                 if let Some(feed) = &mut self.feed {
-                    feed.send(
-                        &order,
-                        raw,
-                        &collected.source,
-                        self.segments.as_ref(),
-                        code,
-                        self.now,
-                    )?;
+                    let segments = self.segments.as_ref();
+                    feed.send(&order, raw, &collected.source, segments, self.now)?;
                 }
             }
             Err(rejection) => {
@@ -223,7 +211,8 @@ impl Collector {
             for (day, rows) in &mut collected.tagged {
                 if rows.rows() > 0 && is_due(rows.rows(), rows.bytes()) {
                     self.bytes -= rows.bytes();
-                    let rows = rows.finish(&self.schemas[TAGGED], source, &self.segments);
+                    let (schema, by_code) = (&self.schemas[TAGGED], &mut self.by_code);
+                    let rows = rows.finish(schema, source, &self.segments, by_code);
                     let rows = rows.context("orders do not fit the table")?;
                     let partition = format!("dt={day}");
                     let source = source.clone();

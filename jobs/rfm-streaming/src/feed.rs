@@ -20,7 +20,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, Prod
 use segment_index::SegmentIndex;
 use stream_sink::source::Source;
 
-use crate::rows::{Raw, UNKNOWN};
+use crate::rows::{NO_SEGMENT, Raw, UNKNOWN};
 use crate::stream::explain;
 
 /// How long the topic's brokers may be away before the job fails.
@@ -96,13 +96,13 @@ impl Feed {
         raw: &Raw<'_>,
         source: &Source,
         segments: &SegmentIndex,
-        code: u8,
         ingest: Timestamp,
     ) -> anyhow::Result<()> {
         self.value.clear();
         encode(order, &mut self.value);
         self.value.pop();
-        let tag = self.tag(segments, code)?;
+        let code = order.customer_id.and_then(|id| segments.get(id));
+        let tag = self.tag(segments, code.unwrap_or(NO_SEGMENT))?;
         let (is_return, offset) = (order.is_return(), raw.offset);
         let ingest = ingest.to_string().replace(' ', "T");
         self.value.extend_from_slice(&tag);

@@ -28,6 +28,9 @@ use crate::cli::{Cli, Command};
 use crate::config::{Place, Settings};
 use crate::stream::Wishes;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     exit::run(|| {
         let cli = Cli::parse();

@@ -1,4 +1,5 @@
-//! The segments that orders are tagged with: loaded before the first order, and again whenever the batch layer has published.
+//! The segments that orders are tagged with: loaded while the job joins its group, before the first order, and again whenever
+//! the batch layer has published.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
@@ -11,7 +12,7 @@ use warehouse::ddl::USER_SEGMENTS_CURRENT;
 
 use crate::config::Place;
 
-/// Looks for new segments on a thread of its own.
+/// Loads the segments, and looks for new ones, on a thread of its own.
 #[derive(Debug)]
 pub(crate) struct SegmentWatch {
     loaded: Receiver<Arc<SegmentIndex>>,
@@ -37,7 +38,7 @@ fn load_now(place: &Place) -> Result<Option<Arc<SegmentIndex>>, LoadError> {
 
 /// The segments as they are now; empty ones when nothing has been published yet, or when they cannot be read now:
 /// orders are then tagged `Unknown`, and the watch goes on looking.
-pub(crate) fn first(place: &Place) -> Arc<SegmentIndex> {
+fn first(place: &Place) -> Arc<SegmentIndex> {
     match load_now(place) {
         Ok(Some(index)) => index,
         Ok(None) => {
@@ -58,18 +59,18 @@ pub(crate) fn first(place: &Place) -> Arc<SegmentIndex> {
 }
 
 impl SegmentWatch {
-    /// Looks every `refresh` whether another snapshot than `current` is published.
-    pub(crate) fn start(
-        place: &Place,
-        current: Option<Snapshot>,
-        refresh: Duration,
-    ) -> std::io::Result<Self> {
+    /// Loads what there is, then looks every `refresh` whether another snapshot is published.
+    pub(crate) fn start(place: &Place, refresh: Duration) -> std::io::Result<Self> {
         // One at a time: whoever takes it frees the old ones before the next are loaded.
         let (send, loaded) = mpsc::sync_channel(0);
         let stop = Stop::new();
         let (place, stopped) = (place.clone(), stop.clone());
         let thread = std::thread::Builder::new().name("segments".to_owned()).spawn(move || {
-            let mut current = current;
+            let index = first(&place);
+            let mut current = index.snapshot().cloned();
+            if send.send(index).is_err() {
+                return;
+            }
             let mut failing = false;
             while !stopped.wait_timeout(refresh) {
                 match newer(&place, current.as_ref()) {
@@ -99,9 +100,9 @@ impl SegmentWatch {
         Ok(Self { loaded, stop, thread: Some(thread) })
     }
 
-    /// New segments, if there are some.
-    pub(crate) fn poll(&self) -> Option<Arc<SegmentIndex>> {
-        self.loaded.try_recv().ok()
+    /// New segments, if there are some within this time.
+    pub(crate) fn take(&self, wait: Duration) -> Option<Arc<SegmentIndex>> {
+        self.loaded.recv_timeout(wait).ok()
     }
 }
 

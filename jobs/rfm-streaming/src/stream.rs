@@ -23,6 +23,7 @@ use service_kit::signals::Stop;
 use service_kit::{Condition, Health, Server, endpoints};
 use stream_sink::publisher::Publisher;
 use stream_sink::sink::{Sink, SinkOptions, writer_name};
+use tracing::subscriber::{NoSubscriber, with_default};
 
 use self::take_over::Rivalry;
 use crate::collect::Collector;
@@ -32,7 +33,7 @@ use crate::consumer::{self, StreamConsumer, StreamContext};
 use crate::events::Event;
 use crate::feed::Feed;
 use crate::metrics::JobMetrics;
-use crate::segments::{self, SegmentWatch};
+use crate::segments::SegmentWatch;
 use crate::writer::Writer;
 
 /// How long one try to reach the brokers takes; then it is looked whether the job should stop. Logging in at a far
@@ -77,13 +78,7 @@ pub(crate) fn run(
     let topic = &settings.streaming.topic;
     let Some(found) = wait_for(&connection, topic, settings, stop)? else { return Ok(()) };
     create_tables(settings, place, stop)?;
-    let segments = segments::first(place);
-    metrics.segments(&segments);
-    let watch = SegmentWatch::start(
-        place,
-        segments.snapshot().cloned(),
-        settings.streaming.segments_refresh.get(),
-    )?;
+    let watch = SegmentWatch::start(place, settings.streaming.segments_refresh.get())?;
     let feed = match &settings.streaming.tagged_topic {
         Some(topic) => {
             if wait_for(&connection, topic, settings, stop)?.is_none() {
@@ -105,7 +100,7 @@ pub(crate) fn run(
         Publisher::new(place.catalog.clone(), place.tables.clone(), Duration::from_secs(2));
     let commands = writer.commands();
     let publishing = crate::publishing::start(publisher, publish, events_in, commands)?;
-    let collector = Collector::new(settings, place, writer, segments, feed, metrics.clone())?;
+    let collector = Collector::new(settings, place, writer, feed, metrics.clone())?;
     let collector = Arc::new(Mutex::new(collector));
     let consumer = Arc::new(consumer::create(&config, &connection, &collector)?);
     let messages = MessageQueue::new(consumer.clone())?;
@@ -126,6 +121,7 @@ pub(crate) fn run(
         collector: Some(collector),
         events,
         watch,
+        has_segments: false,
         metrics,
         is_open,
         publishing: Some(publishing),
@@ -150,6 +146,8 @@ pub(crate) fn run(
     let ran = stream.read_until(stop, || heartbeat.beat());
     let ended = stream.end(ran.is_ok(), stop);
     say(&stream.totals.line());
+    // The consumer is closed already, of which its own end would complain.
+    with_default(NoSubscriber::default(), || drop(stream));
     ran.and(ended)
 }
 
@@ -219,6 +217,8 @@ struct Stream<'a> {
     collector: Option<Arc<Mutex<Collector>>>,
     events: Receiver<Event>,
     watch: SegmentWatch,
+    /// Whether the first segments have been loaded: nothing is read before.
+    has_segments: bool,
     metrics: JobMetrics,
     is_open: Condition,
     publishing: Option<JoinHandle<()>>,
@@ -257,15 +257,13 @@ impl Stream<'_> {
             self.read()?;
             self.follow_group()?;
             self.follow_events()?;
-            if !self.to_open.is_empty() && Instant::now() >= self.open_at {
+            let opens = !self.to_open.is_empty() && Instant::now() >= self.open_at;
+            self.take_segments(opens)?;
+            if opens && self.has_segments {
                 self.open()?;
             }
-            let segments = self.watch.poll();
             let mut collector = self.collector()?;
             collector.serve_feed()?;
-            if let Some(segments) = segments {
-                collector.use_segments(segments)?;
-            }
             collector.commit_if_due()?;
             let congested = collector.is_congested();
             drop(collector);
@@ -275,6 +273,17 @@ impl Stream<'_> {
                 self.lag();
             }
             self.hold_back(congested)?;
+        }
+        Ok(())
+    }
+
+    /// Uses new segments, if there are some; waits a moment for the first ones when reading could begin.
+    fn take_segments(&mut self, could_begin: bool) -> anyhow::Result<()> {
+        let is_waiting = could_begin && !self.has_segments;
+        let wait = if is_waiting { Duration::from_millis(50) } else { Duration::ZERO };
+        if let Some(segments) = self.watch.take(wait) {
+            self.collector()?.use_segments(segments)?;
+            self.has_segments = true;
         }
         Ok(())
     }

@@ -1,9 +1,14 @@
-//! Answers that are lost, and others who change the same things at the same moment: through a proxy.
+//! Answers that are lost, calls that arrive late, and others who change the same things at the same moment: through a
+//! proxy.
 
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use hive_catalog::MetastoreSettings;
 use warehouse::catalog::{Catalog, CatalogError};
 use warehouse::publish::PublishError;
 
-use crate::helper::{Raw, Shop, Version, metastore, on_both};
+use crate::helper::{Raw, Shop, Version, metastore, on_both, settings};
 use crate::proxy::{Proxy, Rule};
 
 const DAY: &str = "2011-12-10";
@@ -59,6 +64,41 @@ on_both! {
             assert_eq!(partition.rows(), Some(9));
             assert!(again.locations.contains(&partition.location), "{location}");
         }
+    }
+
+    fn a_call_that_arrives_after_it_was_given_up(version: Version) {
+        let (proxy, shop, direct) = shops(version);
+        shop.publish("2011-12-09", 3).unwrap();
+        let settings = MetastoreSettings {
+            timeout: Duration::from_secs(5),
+            keep_trying: Duration::ZERO,
+            ..settings(&proxy.uri)
+        };
+        let impatient = shop.calling(settings);
+        let (go_on, held) = channel();
+        // Only this call: whoever asks meanwhile is told what was there before.
+        proxy.on("add_partitions_req", Rule::Before(Box::new(move || held.recv().unwrap())));
+        let error = impatient.publish(DAY, 4).unwrap_err();
+        assert!(error.is_retryable(), "{error}");
+        proxy.check();
+        let name = direct.ddl.tables[0].qualified_name();
+        let partition = || {
+            let state = direct.catalog.load().unwrap();
+            state.tables[&name].partitions.get("snapshot_date=2011-12-10").cloned()
+        };
+        assert_eq!(partition(), None);
+
+        // The metastore carries it out, so the files must still be there.
+        go_on.send(()).unwrap();
+        let start = Instant::now();
+        let partition = loop {
+            if let Some(partition) = partition() {
+                break partition;
+            }
+            assert!(start.elapsed() < Duration::from_secs(60), "it was not carried out");
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        assert_eq!(direct.catalog.data_files(&partition).unwrap().len(), 1);
     }
 
     fn somebody_else_creates_the_table_first(version: Version) {

@@ -1,8 +1,11 @@
 //! What is said when something is wrong, and to whom.
 
 use std::error::Error;
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use hadoop_conf::HadoopConf;
 use s3_store::S3Stores;
 use store::{Location, StoreError, StoreErrorKind, Stores};
@@ -82,36 +85,57 @@ fn nobody_there() {
     assert!(text.ends_with(&format!("(bucket shop at http://{free})")), "{text}");
 }
 
-#[test]
-fn no_credentials() {
-    let nothing = SdkConfig::builder()
+/// What is said when the chain of providers ends so.
+fn without_credentials(problem: fn() -> CredentialsError) -> (StoreErrorKind, String) {
+    let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
         .endpoint_url(server().url())
-        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(
-            Nothing,
-        ))
+        .credentials_provider(SharedCredentialsProvider::new(Failing(problem)))
         .build();
-    let (kind, text) = refusal(&stores_with(nothing).locate("s3://shop/x").unwrap());
-    assert_eq!(kind, StoreErrorKind::Address);
-    assert!(text.contains("there are no AWS credentials: set AWS_PROFILE"), "{text}");
+    refusal(&stores_with(config).locate("s3://shop/x").unwrap())
 }
 
-/// What the chain says when it has come to its end.
 #[derive(Debug)]
-struct Nothing;
+struct Failing(fn() -> CredentialsError);
 
-impl aws_credential_types::provider::ProvideCredentials for Nothing {
-    fn provide_credentials<'a>(
-        &'a self,
-    ) -> aws_credential_types::provider::future::ProvideCredentials<'a>
+impl ProvideCredentials for Failing {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
     {
-        use aws_credential_types::provider::error::CredentialsError;
-        aws_credential_types::provider::future::ProvideCredentials::ready(Err(
-            CredentialsError::not_loaded("no providers in chain provided credentials"),
-        ))
+        future::ProvideCredentials::ready(Err((self.0)()))
+    }
+}
+
+#[test]
+fn no_credentials() {
+    let (kind, text) = without_credentials(|| {
+        CredentialsError::not_loaded("no providers in chain provided credentials")
+    });
+    assert_eq!(kind, StoreErrorKind::Address);
+    assert!(text.contains("there are no AWS credentials: set AWS_PROFILE"), "{text}");
+    let (kind, text) =
+        without_credentials(|| CredentialsError::invalid_configuration("a profile without keys"));
+    assert_eq!(kind, StoreErrorKind::Address);
+    assert!(text.contains("credentials cannot be had: a profile without keys"), "{text}");
+}
+
+/// STS, or the machine's own endpoint, may answer the next time.
+#[test]
+fn credentials_that_do_not_come_now() {
+    let problems: [(fn() -> CredentialsError, _); 3] = [
+        (|| CredentialsError::provider_error("STS is busy"), "cannot be had now: STS is busy"),
+        (|| CredentialsError::unhandled("not understood"), "cannot be had now: not understood"),
+        (
+            || CredentialsError::provider_timed_out(Duration::from_secs(5)),
+            "the AWS credentials did not come in time",
+        ),
+    ];
+    for (problem, part) in problems {
+        let (kind, text) = without_credentials(problem);
+        assert_eq!(kind, StoreErrorKind::Unavailable, "{text}");
+        assert!(text.contains(part), "{text}");
     }
 }
 

@@ -63,7 +63,17 @@ impl Stream<'_> {
                 tracing::warn!("committed orders are not visible yet; the next run sees to it");
             }
         }
+        self.leave();
         outcome
+    }
+
+    /// Closes the consumer. Dropped open it does that itself, but looks only every 100 ms whether it is done.
+    fn leave(&self) {
+        if self.consumer.close_queue().is_ok() {
+            while !self.consumer.closed() {
+                let _ = self.consumer.poll(Duration::from_millis(1));
+            }
+        }
     }
 
     /// What is reported when nothing is read any more.

@@ -79,6 +79,27 @@ fn a_batch_that_never_fits_ends_it() {
 }
 
 #[test]
+fn a_last_commit_that_fails_late_is_reported() {
+    let shop = Shop::new(1);
+    let mut random = Random::new(75);
+    let mut bytes = || (0..100_000).map(|_| 0xff - random.below(64) as u8).collect::<Vec<_>>();
+    shop.topic.send_all((0..40).map(|_| rejected(bytes(), "not_utf8")), 0);
+    // It is waited for 6 s, and for what is to become visible 2 s more.
+    let job = shop.job().set("streaming.flush_rows", "40");
+    let job = job.fault("stream-file-created:pause=7000");
+    let mut running = job.start_in_namespace(&mount("size=8m"));
+    running.wait_for_log("pause asked for by RFM_FAULT");
+    running.signal("TERM");
+    let filler = format!("/proc/{}/cwd/warehouse/filler", running.id());
+    let full = std::fs::write(filler, vec![0; 16 << 20]).unwrap_err();
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    let parts = ["the last orders were not committed", "No space left on device"];
+    running.wait().assert_fails(3, &parts);
+    shop.job().catch_up();
+    shop.place.check_at_rest(&shop.topic);
+}
+
+#[test]
 fn a_catalog_that_is_locked_delays_what_readers_see_and_nothing_else() {
     let shop = Shop::new(2);
     let mut orders = Orders::of_days(73, &["2011-12-08", "2011-12-09"]);
