@@ -17,6 +17,13 @@ fn mount(options: &str) -> String {
     format!("mkdir -p warehouse; mount -t tmpfs -o {options} tmpfs warehouse")
 }
 
+/// In 40 messages, of bytes that do not become fewer in a file.
+fn send_four_megabytes(shop: &Shop, seed: u64) {
+    let mut random = Random::new(seed);
+    let mut bytes = || (0..100_000).map(|_| 0xff - random.below(64) as u8).collect::<Vec<_>>();
+    shop.topic.send_all((0..40).map(|_| rejected(bytes(), "not_utf8")), 0);
+}
+
 #[test]
 fn a_warehouse_that_cannot_be_written() {
     let shop = Shop::new(1);
@@ -65,10 +72,7 @@ fn a_full_disk_is_waited_for_and_nothing_is_lost() {
 #[test]
 fn a_batch_that_never_fits_ends_it() {
     let shop = Shop::new(1);
-    let mut random = Random::new(73);
-    // Bytes that do not become fewer in a file.
-    let mut bytes = || (0..100_000).map(|_| 0xff - random.below(64) as u8).collect::<Vec<_>>();
-    shop.topic.send_all((0..40).map(|_| rejected(bytes(), "not_utf8")), 0);
+    send_four_megabytes(&shop, 73);
     // There is room to begin again each time, and none for the rows.
     let job = shop.job().set("streaming.keep_trying", "1s").set("streaming.flush_rows", "40");
     let ended = job.start_in_namespace(&mount("size=2m")).wait();
@@ -81,9 +85,7 @@ fn a_batch_that_never_fits_ends_it() {
 #[test]
 fn a_last_commit_that_fails_late_is_reported() {
     let shop = Shop::new(1);
-    let mut random = Random::new(75);
-    let mut bytes = || (0..100_000).map(|_| 0xff - random.below(64) as u8).collect::<Vec<_>>();
-    shop.topic.send_all((0..40).map(|_| rejected(bytes(), "not_utf8")), 0);
+    send_four_megabytes(&shop, 75);
     // It is waited for 6 s, and for what is to become visible 2 s more.
     let job = shop.job().set("streaming.flush_rows", "40");
     let job = job.fault("stream-file-created:pause=7000");
