@@ -59,7 +59,7 @@ def markdown(found: dict) -> str:
         f" {machine['system']}, Linux {machine['kernel']}",
         f"- rfm-batch {version['rfm-batch']} (commit {version['commit']}), DuckDB {version['duckdb']}, Polars {version['polars']},"
         f" scikit-learn {version['scikit-learn']}, Spark {version['pyspark']} on {version['java']}, Python {machine['python']}",
-        f"- Whole processes from start to exit, warm file cache, timed runs of each: {found['runs']}, in alternating order. Medians, then the range.",
+        f"- Whole processes from start to exit, warm file cache, in alternating order. Medians, then the range.",
         "- × is a peer's median divided by that of rfm-batch's whole job: 10 × means that rfm-batch needs a tenth. Peers that"
         " only aggregate do less than rfm-batch in that time.",
     ]
@@ -79,7 +79,7 @@ def input_section(one: dict) -> list[str]:
         "",
         f"## {Path(one['path']).name}: {one['rows']:,} rows, {one['bytes'] / 1e6:,.1f} MB",
         "",
-        f"{one['kept']:,} rows kept, snapshot {one['snapshot']}, sha256 `{one['sha256']}`",
+        f"{one['kept']:,} rows kept, snapshot {one['snapshot']}, timed runs of each: {one['runs']}, sha256 `{one['sha256']}`",
         "",
         "| | does | wall × | CPU × | memory × | wall | user + sys CPU | peak memory |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",

@@ -90,7 +90,13 @@ impl Store for LocalStore {
             file => file,
         };
         let file = file.map_err(failed("create", path))?;
-        Ok(Box::new(LocalWriter { path: path.to_owned(), file, finished: false }))
+        Ok(Box::new(LocalWriter {
+            path: path.to_owned(),
+            file,
+            written: 0,
+            sent: 0,
+            finished: false,
+        }))
     }
 
     fn create_dir_all(&self, path: &str) -> Result<(), StoreError> {
@@ -241,16 +247,47 @@ impl ReadAt for LocalFile {
 struct LocalWriter {
     path: String,
     file: File,
+    written: u64,
+    /// How many of those bytes the disk was asked to take.
+    sent: u64,
     finished: bool,
+}
+
+/// A file of this size goes to the disk while its writer goes on. Linux by itself may begin with gigabytes in memory, and `finish`
+/// would wait for all of them.
+const LARGE_BYTES: u64 = 64 << 20;
+/// In steps of so many bytes.
+const STEP_BYTES: u64 = 8 << 20;
+
+impl LocalWriter {
+    /// Has the disk begin with what was written since the last time.
+    #[cfg(target_os = "linux")]
+    fn send(&mut self) {
+        use rustix::fs::{Advice, fadvise};
+        // Linux takes this as a reason to write the pages back. It is advice, and a file system that does not take it is only slower.
+        let bytes = std::num::NonZeroU64::new(self.written - self.sent);
+        let _ = fadvise(&self.file, self.sent, bytes, Advice::DontNeed);
+        self.sent = self.written;
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn send(&mut self) {
+        self.sent = self.written;
+    }
 }
 
 impl Write for LocalWriter {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.file.write(buf).map_err(|e| match e.kind() {
+        let written = self.file.write(buf).map_err(|e| match e.kind() {
             // The caller is to try again, at once.
             io::ErrorKind::Interrupted => e,
             _ => failed("write", &self.path)(e).into_io(),
-        })
+        })?;
+        self.written += written as u64;
+        if self.written >= LARGE_BYTES && self.written - self.sent >= STEP_BYTES {
+            self.send();
+        }
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
