@@ -16,8 +16,12 @@ def table(parts: dict) -> list[str]:
 
 
 def batch(report: dict | None) -> Iterator[tuple[str, str, str, bool]]:
+    if not report:
+        return
+    # A run over a small file takes longer than its start.
+    yield at_most("batch: start to exit with 200 rows, longest", report["start"]["max"] * 1e3, 50, "ms", 1)
     rates = []
-    for one in (report or {}).get("inputs", []):
+    for one in report["inputs"]:
         its = {name: result["summary"] for name, result in one["contenders"].items() if result.get("summary")}
         ours = its.get("rfm-batch")
         if not ours:
@@ -28,6 +32,10 @@ def batch(report: dict | None) -> Iterator[tuple[str, str, str, bool]]:
         for name, title in (("duckdb", "DuckDB's aggregate"), ("polars", "Polars' aggregate")):
             if name in its:
                 yield at_least(f"{size}: whole job against {title}", its[name]["wall"]["median"] / wall, 1.5 if large else 1.0)
+        dry = its.get("rfm-batch-dry-run")
+        if dry and large:
+            rate = one["bytes"] / dry["cpu"]["median"] / 1e9
+            yield f"{size}: CSV a second of CPU, nothing written", "at least 0.8 GB/s", f"{rate:.2f} GB/s", rate >= 0.8
         if "spark" in its:
             yield at_least(f"{size}: whole job against Spark's", its["spark"]["wall"]["median"] / wall, 20 if large else 60)
         yield at_most(f"{size}: peak memory", ours["rss"]["max"] / MIB, 2048, "MiB", 0)

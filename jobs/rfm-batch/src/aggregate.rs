@@ -3,6 +3,8 @@
 //! Two levels: first by customer and invoice, so that an invoice that is cut into several runs counts once; then by customer. All
 //! sums are exact, so neither the number of partitions nor the order of rows changes a digit.
 
+mod latest;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,7 +17,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::functions_aggregate::expr_fn::{count, max, sum};
+use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::logical_expr::{Expr, lit};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -26,6 +28,7 @@ use order_csv::{OrderScan, split_last_seen_key};
 use order_model::Money;
 use store::chain;
 
+use self::latest::latest;
 use crate::customers::Customers;
 use crate::read_orders::order_runs;
 
@@ -113,7 +116,7 @@ fn customers_plan(runs: DataFrame, whole_lines: bool) -> datafusion::error::Resu
         vec![
             sum(column("amount")).alias("amount"),
             sum(column("lines")).alias("lines"),
-            max(column("last_seen")).alias("last_seen"),
+            latest(column("last_seen")).alias("last_seen"),
         ],
     )?;
     invoices.aggregate(
@@ -122,7 +125,7 @@ fn customers_plan(runs: DataFrame, whole_lines: bool) -> datafusion::error::Resu
             count(lit(1)).alias("frequency"),
             sum(column("amount")).alias("monetary"),
             sum(column("lines")).alias("lines"),
-            max(column("last_seen")).alias("last_seen"),
+            latest(column("last_seen")).alias("last_seen"),
         ],
     )
 }
