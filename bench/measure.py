@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CORES = len(os.sched_getaffinity(0))
-# What others use is counted in ticks of a hundredth of a second: of so few seconds of CPU in a short run nothing can be said.
-UNCERTAIN = 2 * CORES / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -48,7 +46,7 @@ def run(command: list[str], folder: Path, environment: dict[str, str] | None = N
         wall=wall,
         cpu=cpu,
         rss=usage.ru_maxrss * 1024,
-        others=max(0.0, busy - cpu - UNCERTAIN) / (wall * CORES),
+        others=max(0.0, busy - cpu) / (wall * CORES),
         stdout=(folder / "stdout").read_text(errors="replace"),
     )
 

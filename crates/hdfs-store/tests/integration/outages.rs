@@ -69,11 +69,11 @@ fn safe_mode() {
     file.write(b"text").unwrap();
     hdfs(private.cluster(), &["dfsadmin", "-safemode", "enter"]);
     let other = private.file("safe-mode-2");
-    is_unavailable(&other, 15, || other.write(b""));
-    is_unavailable(&other, 15, || other.create_dir());
-    is_unavailable(&other, 15, || other.create_dir_all());
-    is_unavailable(&file, 15, || file.remove_file());
-    is_unavailable(&file, 15, || file.touch());
+    is_unavailable(&other, 5, || other.write(b""));
+    is_unavailable(&other, 5, || other.create_dir());
+    is_unavailable(&other, 5, || other.create_dir_all());
+    is_unavailable(&file, 5, || file.remove_file());
+    is_unavailable(&file, 5, || file.touch());
     assert_eq!(file.read().unwrap().unwrap(), b"text");
     hdfs(private.cluster(), &["dfsadmin", "-safemode", "leave"]);
     other.write(b"text").unwrap();
@@ -94,10 +94,10 @@ fn the_namenode_goes_and_comes_back() {
 
     let writer = private.file("namenode-2").create().unwrap();
     private.cluster().stop(Daemon::NameNode);
-    is_unavailable(&file, 15, || file.stat());
-    is_unavailable(&file, 15, || file.list());
-    is_unavailable(&file, 15, || file.open());
-    is_unavailable(&file, 15, || file.touch());
+    is_unavailable(&file, 5, || file.stat());
+    is_unavailable(&file, 5, || file.list());
+    is_unavailable(&file, 5, || file.open());
+    is_unavailable(&file, 5, || file.touch());
     // A file that is open needs no NameNode.
     let mut buf = vec![0; 1 << 20];
     open.read_exact_at(&mut buf, 8 << 20).unwrap();
