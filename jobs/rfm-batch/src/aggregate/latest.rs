@@ -62,6 +62,8 @@ impl AggregateUDFImpl for Latest {
 
 /// The country of a group that has no order yet.
 const NONE: u32 = u32::MAX;
+/// Texts without a group that may be kept, besides one a group.
+const SPARE_NAMES: usize = 1_024;
 
 #[derive(Debug, Default)]
 struct LatestByGroup {
@@ -87,6 +89,18 @@ impl LatestByGroup {
             self.countries[group] = self.names.number(name);
         }
         Ok(())
+    }
+
+    /// Forgets texts that no group has any more, when they are many: an input may call anything a country.
+    fn tidy(&mut self) {
+        if self.countries.is_empty() {
+            self.names = Names::default();
+        } else if self.names.texts.len() > 2 * self.countries.len() + SPARE_NAMES {
+            let old = std::mem::take(&mut self.names);
+            for country in self.countries.iter_mut().filter(|country| **country != NONE) {
+                *country = self.names.number(old.get(*country));
+            }
+        }
     }
 }
 
@@ -119,6 +133,7 @@ impl GroupsAccumulator for LatestByGroup {
                 self.see(group, key)?;
             }
         }
+        self.tidy();
         Ok(())
     }
 
@@ -138,10 +153,7 @@ impl GroupsAccumulator for LatestByGroup {
             key.extend_from_slice(self.names.get(country));
             keys.append_value(&key);
         }
-        if self.countries.is_empty() {
-            // An input may call anything a country: none outlives its groups.
-            self.names = Names::default();
-        }
+        self.tidy();
         Ok(Arc::new(keys.finish()))
     }
 
@@ -195,7 +207,7 @@ impl Names {
     }
 
     fn add(&mut self, text: &[u8]) -> u32 {
-        // There are no more texts than groups, and no more groups than an operator's memory has room for.
+        // Texts that are in use and a batch of others: memory ends long before their numbers do.
         let number = self.texts.len() as u32;
         let text: Arc<[u8]> = text.into();
         self.bytes += text.len() + 2 * size_of::<usize>() + 3 * size_of::<Arc<[u8]>>();
@@ -253,6 +265,24 @@ mod tests {
         let rest = latest.evaluate(EmitTo::All).unwrap();
         assert_eq!(values(&rest), [Some(key(999, "country 999"))]);
         assert_eq!(latest.size(), before);
+    }
+
+    /// Each order from another place: one group that changes it with each row, and groups that come and go as in a merge.
+    #[test]
+    fn names_that_nobody_has_are_forgotten() {
+        let mut latest = LatestByGroup::default();
+        for n in 0..20_000 {
+            let keys = array(&[key(n, &format!("country {n}")), key(n, &format!("other {n}"))]);
+            latest.merge_batch(&[keys], &[0, 1], 2).unwrap();
+            if n % 2 == 0 {
+                let first = latest.evaluate(EmitTo::First(1)).unwrap();
+                assert_eq!(values(&first), [Some(key(n, &format!("country {n}")))]);
+            }
+            let kept = latest.names.texts.len();
+            assert!(kept <= 2 * 2 + SPARE_NAMES && latest.names.numbers.len() == kept, "{kept}");
+        }
+        let last = values(&latest.evaluate(EmitTo::All).unwrap());
+        assert_eq!(last, [Some(key(19_999, "country 19999")), Some(key(19_999, "other 19999"))]);
     }
 
     proptest! {
