@@ -27,6 +27,8 @@
 //! # Ok::<(), order_csv::CsvError>(())
 //! ```
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 mod block;
 mod boundaries;
 mod error;
@@ -51,3 +53,8 @@ pub use rejects::KeepRejects;
 pub use runs::{schema, split_last_seen_key};
 pub use scan::{FileSummary, OrderScan, ScanOptions, ScanSummary};
 pub use worker::ScanWorker;
+
+/// A worker that died left nothing half-done that matters: the scan ends with its panic anyway.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

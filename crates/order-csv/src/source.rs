@@ -2,15 +2,15 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use order_model::Rejection;
 use store::Location;
 
 use crate::block::{BLOCK_BYTES, Block, GzipFile, PlainFile};
 use crate::file::OpenedFile;
-use crate::rejects::{BlockRejects, RejectsWriter};
-use crate::{CsvError, FilePart};
+use crate::rejects::{BlockRejects, RejectsFile};
+use crate::{CsvError, FilePart, lock};
 
 /// Rows by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +40,8 @@ pub(crate) struct FileState {
     /// Blocks it has; of a gzip file that shows when the last one is read, and until then this is more than any file
     /// has.
     blocks: AtomicU64,
-    results: Mutex<Results>,
+    counts: Mutex<Counts>,
+    rejects: RejectsFile,
 }
 
 #[derive(Debug)]
@@ -65,12 +66,6 @@ enum GzipStream {
     Ended,
 }
 
-#[derive(Debug)]
-struct Results {
-    counts: Counts,
-    rejects: RejectsWriter,
-}
-
 impl FileState {
     /// With `part` only its blocks of a plain file are read; a gzip file is always read whole.
     pub(crate) fn new(
@@ -78,7 +73,7 @@ impl FileState {
         rejects: Option<Location>,
         part: Option<&FilePart>,
     ) -> FileState {
-        let rejects = RejectsWriter::new(rejects, part.map(|part| part.lines_before));
+        let rejects = RejectsFile::new(rejects, part.map(|part| part.lines_before));
         let part: Option<Range<u64>> = part.map(|part| part.blocks.clone());
         let (source, blocks) = match &opened.plain {
             None => {
@@ -95,8 +90,7 @@ impl FileState {
             }
         };
         let blocks = AtomicU64::new(blocks);
-        let results = Results { counts: Counts::default(), rejects };
-        FileState { opened, source, blocks, results: Mutex::new(results) }
+        FileState { opened, source, blocks, counts: Mutex::default(), rejects }
     }
 
     /// Whether a worker can read it without waiting for another one.
@@ -129,23 +123,21 @@ impl FileState {
         }
     }
 
-    /// Hands in what came of block `number`. `unread` counts the files whose blocks have not all come.
+    /// Hands in what came of block `number`; `rejects` is empty afterwards. `unread` counts the files whose blocks have not all come.
     pub(crate) fn submit(
         &self,
         number: u64,
         lines: u32,
         counts: &Counts,
-        rejects: BlockRejects,
+        rejects: &mut BlockRejects,
         unread: &AtomicUsize,
     ) -> Result<(), CsvError> {
-        let mut results = lock(&self.results);
-        results.counts.add(counts);
-        results.rejects.submit(number, lines, rejects)?;
-        let is_read = results.rejects.blocks() == self.blocks.load(Ordering::Acquire);
+        lock(&self.counts).add(counts);
+        let is_read = self.rejects.submit(number, lines, rejects, &self.blocks)?;
         // Each open rejects file holds a buffer, in a store on the network also a connection. The last one stays open
         // for `complete_rejects`, for until it is durable takes long, and nobody has to wait for that.
         if is_read && unread.fetch_sub(1, Ordering::Relaxed) > 1 {
-            results.rejects.complete()?;
+            self.rejects.complete()?;
         }
         Ok(())
     }
@@ -162,7 +154,7 @@ impl FileState {
 
     /// Lines that were read, blank ones included and the header not.
     pub(crate) fn lines(&self) -> u64 {
-        lock(&self.results).rejects.lines()
+        self.rejects.lines()
     }
 
     /// How many lines its blocks have, without reading them. Of a gzip file, of which nobody reads the rest, 0.
@@ -177,13 +169,12 @@ impl FileState {
 
     /// The counts of the whole file, and its rejects file if it has one.
     pub(crate) fn result(&self) -> (Counts, Option<Location>) {
-        let results = lock(&self.results);
-        (results.counts, results.rejects.location().cloned())
+        (*lock(&self.counts), self.rejects.location())
     }
 
     /// Completes the rejects file, if it is open.
     pub(crate) fn complete_rejects(&self) -> Result<(), CsvError> {
-        lock(&self.results).rejects.complete()
+        self.rejects.complete()
     }
 }
 
@@ -215,9 +206,4 @@ impl GzipStream {
             Ok(None)
         }
     }
-}
-
-/// A worker that died left nothing half-done that matters: the scan ends with its panic anyway.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -46,8 +46,9 @@ struct BlockReader {
 impl ScanWorker {
     pub(crate) fn new(scan: Arc<OrderScan>, number: usize) -> ScanWorker {
         let options = scan.options();
+        let folder = options.kept_rejects_folder();
         let lines = BlockReader {
-            keep: options.keep_rejects,
+            keep: folder.map_or(KeepRejects::None, |_| options.keep_rejects),
             reader: LineReader::new(options.until, options.whole_lines),
             runs: RunsBuilder::new(options.whole_lines),
             counts: Counts::default(),
@@ -86,7 +87,7 @@ impl ScanWorker {
                         format,
                     );
                     let counts = std::mem::take(&mut self.lines.counts);
-                    let rejects = std::mem::take(&mut self.lines.rejects);
+                    let rejects = &mut self.lines.rejects;
                     file.submit(number, lines, &counts, rejects, self.scan.unread())?;
                 }
             }

@@ -145,6 +145,10 @@ pub trait ReadAt: Debug + Send + Sync {
 ///
 /// The [`std::io::Error`] of a failed [`Write`] holds a [`StoreError`], which [`StoreError::from_io`] takes out again.
 pub trait FileWriter: Write + Debug + Send {
+    /// Says that nobody will read the file soon: where it would take memory from what is read, a large one does not stay in memory.
+    /// Hadoop's `CanSetDropBehind` is the same.
+    fn drop_behind(&mut self) {}
+
     /// Completes the file and waits until it is durable. Gives its size in bytes.
     fn finish(self: Box<Self>) -> Result<u64, StoreError>;
 

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -95,6 +96,7 @@ impl Store for LocalStore {
             file,
             written: 0,
             sent: 0,
+            dropped: None,
             finished: false,
         }))
     }
@@ -250,6 +252,8 @@ struct LocalWriter {
     written: u64,
     /// How many of those bytes the disk was asked to take.
     sent: u64,
+    /// How many of those shall be in memory no more, if the file is to leave it.
+    dropped: Option<u64>,
     finished: bool,
 }
 
@@ -258,23 +262,38 @@ struct LocalWriter {
 const LARGE_BYTES: u64 = 64 << 20;
 /// In steps of so many bytes.
 const STEP_BYTES: u64 = 8 << 20;
+/// What leaves memory is so far behind what is written that a quick disk has taken it.
+const BEHIND_BYTES: u64 = 64 << 20;
 
 impl LocalWriter {
     /// Has the disk begin with what was written since the last time.
-    #[cfg(target_os = "linux")]
     fn send(&mut self) {
-        use rustix::fs::{Advice, fadvise};
-        // Linux takes this as a reason to write the pages back. It is advice, and a file system that does not take it is only slower.
-        let bytes = std::num::NonZeroU64::new(self.written - self.sent);
-        let _ = fadvise(&self.file, self.sent, bytes, Advice::DontNeed);
+        dont_need(&self.file, self.sent..self.written);
         self.sent = self.written;
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn send(&mut self) {
-        self.sent = self.written;
+        if let Some(dropped) = self.dropped {
+            // Whole steps: a page of which only a part is in the range would stay.
+            let end = self.written.saturating_sub(BEHIND_BYTES) / STEP_BYTES * STEP_BYTES;
+            if end > dropped {
+                dont_need(&self.file, dropped..end);
+                self.dropped = Some(end);
+            }
+        }
     }
 }
+
+/// Linux begins to write back those of the pages that the disk has not yet, and forgets the others. It is advice, and a file system that does
+/// not take it is only slower.
+#[cfg(target_os = "linux")]
+fn dont_need(file: &File, range: Range<u64>) {
+    use rustix::fs::{Advice, fadvise};
+    // No length is one up to the end of the file.
+    if let Some(bytes) = std::num::NonZeroU64::new(range.end - range.start) {
+        let _ = fadvise(file, range.start, Some(bytes), Advice::DontNeed);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn dont_need(_file: &File, _range: Range<u64>) {}
 
 impl Write for LocalWriter {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
@@ -296,8 +315,16 @@ impl Write for LocalWriter {
 }
 
 impl FileWriter for LocalWriter {
+    fn drop_behind(&mut self) {
+        self.dropped = Some(0);
+    }
+
     fn finish(mut self: Box<Self>) -> Result<u64, StoreError> {
         self.file.sync_all().map_err(failed("write", &self.path))?;
+        if self.dropped.is_some() && self.written >= LARGE_BYTES {
+            // With what the disk was too slow for.
+            dont_need(&self.file, 0..self.written);
+        }
         let size = self.file.metadata().map_err(failed("write", &self.path))?.len();
         // Durable under its name only now, so not finished before.
         sync_dir(parent_of(&self.path))?;
