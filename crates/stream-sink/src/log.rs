@@ -32,6 +32,7 @@
 //!   files carry the epoch of their writer in their name, so that a process that sleeps between its take-over and the
 //!   removal spares those of its successors.
 
+use std::collections::HashSet;
 use std::time::SystemTime;
 
 use store::{Location, StoreError, StoreErrorKind};
@@ -268,6 +269,15 @@ impl CommitLog {
             by: newest.as_ref().map_or_else(|| "unknown".to_owned(), |entry| entry.writer.clone()),
             since: newest.map_or_else(|| "unknown".to_owned(), |entry| entry.written_at),
         })
+    }
+}
+
+impl LogState {
+    /// Rows of committed files that no reader sees yet: those that are `staged`.
+    pub fn not_visible<'a>(&self, staged: impl Iterator<Item = &'a str>) -> u64 {
+        let staged: HashSet<&str> = staged.collect();
+        let files = self.chain.iter().flat_map(|entry| &entry.files);
+        files.filter(|file| staged.contains(file.name.as_str())).map(|file| file.rows).sum()
     }
 }
 

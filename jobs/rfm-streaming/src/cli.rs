@@ -46,7 +46,7 @@ pub(crate) struct RunArgs {
     /// Address of metrics and health [streaming.listen]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// End when all messages that are there have been read
+    /// End when all messages that are there have been read, by this instance and the others of its group
     #[arg(long)]
     pub(crate) until_caught_up: bool,
     /// End after so many messages (a few more may be read)

@@ -4,6 +4,7 @@
 //! segments (`segments.rs`). Whatever cannot be written now is read again later: after an error all Kafka partitions are
 //! taken over anew, and reading goes on where their commit logs end.
 
+mod caught_up;
 mod end;
 mod events;
 mod read;
@@ -25,6 +26,7 @@ use stream_sink::publisher::Publisher;
 use stream_sink::sink::{Sink, SinkOptions, writer_name};
 use tracing::subscriber::{NoSubscriber, with_default};
 
+use self::caught_up::Others;
 use self::take_over::Rivalry;
 use crate::collect::Collector;
 use crate::config::{Place, Settings};
@@ -41,8 +43,6 @@ use crate::writer::Writer;
 const REACH_BROKERS: Duration = Duration::from_secs(5);
 /// Between two looks at what Kafka has; its client counts as often.
 const LAG_EVERY: Duration = Duration::from_secs(1);
-/// Without any Kafka partition after this time there is nothing to catch up with.
-const NOTHING_ASSIGNED: Duration = Duration::from_secs(15);
 
 /// What a run is asked for beyond the settings.
 #[derive(Clone, Copy, Debug)]
@@ -135,6 +135,8 @@ pub(crate) fn run(
         failing_since: None,
         tries: 0,
         at_end: BTreeSet::new(),
+        others: None,
+        patience: caught_up::patience(&config, settings),
         congested: false,
         last_assignment: Instant::now(),
         lag_at: Instant::now(),
@@ -239,6 +241,9 @@ struct Stream<'a> {
     tries: usize,
     /// Kafka partitions that were read to their end.
     at_end: BTreeSet<i32>,
+    /// What other instances have yet to read, of a run that is to end.
+    others: Option<Others>,
+    patience: Duration,
     congested: bool,
     last_assignment: Instant,
     /// When the lag was last measured.
@@ -291,19 +296,6 @@ impl Stream<'_> {
     fn collector(&self) -> anyhow::Result<MutexGuard<'_, Collector>> {
         let collector = self.collector.as_ref().ok_or_else(|| anyhow!("the job has ended"))?;
         Ok(collector.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn is_done(&self) -> anyhow::Result<bool> {
-        if self.wishes.max_messages.is_some_and(|most| self.read >= most) {
-            return Ok(true);
-        }
-        if !self.wishes.until_caught_up {
-            return Ok(false);
-        }
-        if self.assigned.is_empty() {
-            return Ok(self.last_assignment.elapsed() > NOTHING_ASSIGNED);
-        }
-        Ok(self.to_open.is_empty() && self.assigned.iter().all(|p| self.at_end.contains(p)))
     }
 
     /// Messages that Kafka has and this instance has not read.

@@ -5,6 +5,7 @@ use std::fs;
 use stream_sink::entry::Entry;
 use stream_sink::error::SinkError;
 use stream_sink::layout::Layout;
+use stream_sink::log;
 use stream_sink::source::Source;
 use warehouse::catalog::Catalog;
 
@@ -20,6 +21,23 @@ fn committed(world: &World, orders: &Source) -> Job {
     job.commit().unwrap();
     assert_eq!(job.waiting.len(), 1);
     job
+}
+
+#[test]
+fn what_is_committed_and_not_visible_can_be_seen() {
+    for world in [World::new(), World::without_renames()] {
+        let orders = source(0);
+        let mut job = committed(&world, &orders);
+        let not_visible = || {
+            let state = log::read(&world.layout().log(&orders)).unwrap().unwrap();
+            let staged = world.layout().staged(&orders).list_if_exists().unwrap();
+            state.not_visible(staged.iter().map(|entry| entry.name.as_str()))
+        };
+        let rows = (FIRST..FIRST + 30).filter(|offset| destination(&orders, *offset).is_some());
+        assert_eq!(not_visible(), rows.count() as u64);
+        job.publish_all();
+        assert_eq!(not_visible(), 0);
+    }
 }
 
 #[test]

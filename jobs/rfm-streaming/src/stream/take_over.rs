@@ -280,7 +280,7 @@ pub(super) fn is_taken_over(error: &SinkError) -> bool {
 }
 
 /// Whether waiting may help: a server is away.
-fn is_retryable(error: &anyhow::Error) -> bool {
+pub(super) fn is_retryable(error: &anyhow::Error) -> bool {
     error.downcast_ref::<SinkError>().is_some_and(SinkError::is_retryable)
         || error.downcast_ref::<RetryLater>().is_some()
         || error.chain().any(|cause| cause.is::<RetryLater>())

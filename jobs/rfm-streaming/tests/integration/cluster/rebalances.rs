@@ -1,5 +1,8 @@
 //! Instances that come and go in the middle of a commit, and partitions that are added to the topic.
 
+use std::time::Duration;
+
+use rdkafka::consumer::BaseConsumer;
 use stream_sink::fault;
 use test_cluster::{Cluster, Part};
 
@@ -169,6 +172,54 @@ fn a_member_that_was_replaced_ends() {
     new.wait_for_messages(200);
     place.wait_until_visible(&topic);
     new.stop();
+    place.check_at_rest(&topic);
+}
+
+/// A run that is to end, beside an instance that has half of the partitions and commits nothing, after it has read its own half.
+fn catch_up_beside(idle: &BaseConsumer, job: &Job, messages: u64) -> Running {
+    let mut running = job.clone().until_caught_up().start();
+    running.wait_for("its half", |running| {
+        let _ = idle.poll(Duration::from_millis(20));
+        running.messages() >= messages / 2
+    });
+    assert_eq!(running.messages(), messages / 2);
+    running
+}
+
+#[test]
+fn to_be_caught_up_is_to_have_read_what_others_leave_behind() {
+    let (place, topic) = open("left_behind", 4);
+    let mut orders = Orders::of_days(32, &DAYS);
+    let job = Job::new(&place, &topic);
+    topic.send(&mut orders, 200, &PARTITIONS);
+    let idle = topic.idle_member(&topic.name);
+    let mut running = catch_up_beside(&idle, &job, 200);
+    for _ in 0..30 {
+        let _ = idle.poll(Duration::from_millis(100));
+        assert!(!running.has_ended());
+    }
+    drop(idle);
+    let ended = running.wait();
+    assert_eq!(ended.code, Some(0), "{ended}");
+    place.check_at_rest(&topic);
+}
+
+#[test]
+fn what_others_never_commit_is_not_waited_for_without_end() {
+    let (place, topic) = open("never_read", 4);
+    let mut orders = Orders::of_days(33, &DAYS);
+    let job = Job::new(&place, &topic);
+    topic.send(&mut orders, 200, &PARTITIONS);
+    let idle = topic.idle_member(&topic.name);
+    let mut running = catch_up_beside(&idle, &job, 200);
+    wait_until("it gives up", || {
+        let _ = idle.poll(Duration::from_millis(50));
+        running.has_ended()
+    });
+    let left = "belong to other instances of the group";
+    running.wait().assert_fails(3, &["not everything is read", left, "100 messages"]);
+    drop(idle);
+    job.catch_up();
     place.check_at_rest(&topic);
 }
 

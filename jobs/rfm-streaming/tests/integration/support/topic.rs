@@ -170,6 +170,25 @@ impl Topic {
         self.producer.poll(Duration::ZERO);
     }
 
+    /// A member of the group that has all partitions of the topic and commits nothing.
+    pub(crate) fn idle_member(&self, group: &str) -> BaseConsumer {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &self.brokers)
+            .set("group.id", group)
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", "6000")
+            .set("heartbeat.interval.ms", "500")
+            .set("enable.auto.commit", "false");
+        let member: BaseConsumer = config.create().unwrap();
+        member.subscribe(&[&self.name]).unwrap();
+        wait_until("it has the partitions", || {
+            let _ = member.poll(Duration::from_millis(50));
+            member.assignment().unwrap().count() == self.ledger.ends().len()
+        });
+        member
+    }
+
     /// What the group `group` has told Kafka that it has done, by partition.
     pub(crate) fn group_offsets(&self, group: &str, partitions: i32) -> Vec<Option<i64>> {
         let mut config = ClientConfig::new();
