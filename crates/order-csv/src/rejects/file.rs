@@ -100,8 +100,13 @@ impl RejectsFile {
             }
             let next_block = writer.next_block;
             drop(writer);
+            let mut waiting = lock(&self.waiting);
+            if all {
+                // There may be many files.
+                waiting.spare = Vec::new();
+            }
             // One that came after the last look may have found the writer taken.
-            if !lock(&self.waiting).blocks.contains_key(&next_block) {
+            if !waiting.blocks.contains_key(&next_block) {
                 return Ok(all);
             }
         }
@@ -157,6 +162,7 @@ impl Writer {
             finished.map_err(CsvError::Rejects)?;
             self.completed = true;
         }
+        self.scratch = Vec::new();
         Ok(())
     }
 }
@@ -242,6 +248,7 @@ mod tests {
             }
         });
         assert_eq!(told.into_inner(), 1);
+        assert!(lock(&file.waiting).spare.is_empty());
         file.complete().unwrap();
         let (mut expected, mut line) = ("line,reason,detail,row\n".to_owned(), 2);
         for block in 0..BLOCKS {
