@@ -243,6 +243,7 @@ struct Stream<'a> {
     at_end: BTreeSet<i32>,
     /// What other instances have yet to read, of a run that is to end.
     others: Option<Others>,
+    /// How long it waits for those without any progress.
     patience: Duration,
     congested: bool,
     last_assignment: Instant,

@@ -103,6 +103,9 @@ impl Stream<'_> {
             }
             Err(error) => return Err(error.into()),
         };
+        if behind > 0 && others.behind == i64::MAX {
+            tracing::info!(partitions = ?waiting, messages = behind, "waiting for what other instances have yet to write");
+        }
         if behind < others.behind {
             (others.behind, others.progress_at) = (behind, now);
         }

@@ -198,6 +198,8 @@ fn to_be_caught_up_is_to_have_read_what_others_leave_behind() {
         let _ = idle.poll(Duration::from_millis(100));
         assert!(!running.has_ended());
     }
+    let waiting = running.wait_for_log("waiting for what other instances have yet to write");
+    assert!(waiting.contains("messages=100"), "{waiting}");
     drop(idle);
     let ended = running.wait();
     assert_eq!(ended.code, Some(0), "{ended}");
