@@ -3,6 +3,7 @@
 //! A Kafka partition that is assigned is paused until it has been taken over from whoever wrote it before: only then it is
 //! known where to go on. One that is revoked is committed and given up before the broker gets its answer.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +39,9 @@ pub(crate) struct StreamContext {
     hooks: ClientHooks,
     collector: Arc<Mutex<Collector>>,
     changes: Mutex<Vec<Change>>,
+    /// Whether the consumer is being closed, and then, whether the group has had its answer.
+    is_closing: AtomicBool,
+    has_answered: AtomicBool,
 }
 
 impl StreamContext {
@@ -89,6 +93,20 @@ impl StreamContext {
             Err(error) => self.note(Change::Failed(error.into())),
         }
     }
+
+    /// The answer to whatever the group wants of a consumer that is being closed.
+    ///
+    /// Once: closed while the group divides the Kafka partitions anew, librdkafka (2.12) asks twice, first about those and then
+    /// to revoke all. The first answer settles both. The client may be done by the second one, and then the call would never
+    /// return (confluentinc/librdkafka#4884).
+    fn give_everything_up(&self, consumer: &StreamConsumer) {
+        if self.has_answered.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if let Err(error) = consumer.unassign() {
+            tracing::warn!(%error, "the Kafka partitions could not be given up");
+        }
+    }
 }
 
 impl ClientContext for StreamContext {
@@ -121,6 +139,10 @@ impl ConsumerContext for StreamContext {
         what: RDKafkaRespErr,
         partitions: &mut TopicPartitionList,
     ) {
+        if self.is_closing.load(Ordering::Relaxed) {
+            self.give_everything_up(consumer);
+            return;
+        }
         match what {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 self.assign(consumer, partitions);
@@ -188,6 +210,20 @@ pub(crate) fn create(
         hooks: connection.context(),
         collector: collector.clone(),
         changes: Mutex::new(Vec::new()),
+        is_closing: AtomicBool::new(false),
+        has_answered: AtomicBool::new(false),
     };
     Ok(config.create_with_context(context)?)
+}
+
+/// Leaves the group, and returns when that is done. Nothing may be open any more.
+pub(crate) fn close(consumer: &StreamConsumer) {
+    if consumer.close_queue().is_ok() {
+        // What is answered from here on the client takes up after the closing.
+        consumer.context().is_closing.store(true, Ordering::Relaxed);
+        // Dropped open it does that itself, but looks only every 100 ms whether it is done.
+        while !consumer.closed() {
+            let _ = consumer.poll(Duration::from_millis(1));
+        }
+    }
 }

@@ -1,21 +1,24 @@
 //! The end of a run.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use job_kit::exit::RetryLater;
-use rdkafka::consumer::Consumer;
 use service_kit::signals::Stop;
 use stream_sink::error::SinkError;
 
 use super::Stream;
 use super::take_over::is_taken_over;
+use crate::consumer;
 use crate::events::Event;
 
 /// How long the last commit may take once the job is told to stop, and then making it visible: whoever sends a SIGTERM kills
 /// the process some time later. Nothing is lost, it is done by the next run.
 const LAST_COMMIT: Duration = Duration::from_secs(6);
 const LAST_PUBLISH: Duration = Duration::from_secs(2);
+/// How long the group may take to let this instance go. Otherwise it finds out by itself.
+const LEAVE: Duration = Duration::from_secs(2);
 
 impl Stream<'_> {
     /// Commits what was read, waits until it is visible, and leaves the group.
@@ -45,7 +48,6 @@ impl Stream<'_> {
         self.collector()?.forget(None);
         let all: Vec<i32> = self.assigned.iter().copied().collect();
         self.collector()?.give_up(&all);
-        self.consumer.unsubscribe();
         let collector = self.collector.take();
         // The consumer's context has the other handle; the writer is told through it to end.
         if let Some(collector) = collector {
@@ -56,7 +58,7 @@ impl Stream<'_> {
             let started = Instant::now();
             while !publishing.is_finished() && started.elapsed() < limit(LAST_PUBLISH) {
                 outcome = outcome.and(self.follow_late(stop));
-                std::thread::sleep(Duration::from_millis(5));
+                thread::sleep(Duration::from_millis(5));
             }
             outcome = outcome.and(self.follow_late(stop));
             if self.not_published.is_some() || !publishing.is_finished() {
@@ -67,12 +69,25 @@ impl Stream<'_> {
         outcome
     }
 
-    /// Closes the consumer. Dropped open it does that itself, but looks only every 100 ms whether it is done.
+    /// Leaves the group, on a thread of its own, which is left behind when it takes too long: librdkafka waits for a broker
+    /// that does not answer as long as `socket.timeout.ms`.
     fn leave(&self) {
-        if self.consumer.close_queue().is_ok() {
-            while !self.consumer.closed() {
-                let _ = self.consumer.poll(Duration::from_millis(1));
-            }
+        let consumer = Arc::clone(&self.consumer);
+        let close = move || consumer::close(&consumer);
+        let started = Instant::now();
+        let Ok(leaving) = thread::Builder::new().name("leaving".to_owned()).spawn(close) else {
+            return;
+        };
+        while !leaving.is_finished() && started.elapsed() < LEAVE {
+            thread::sleep(Duration::from_millis(1));
+        }
+        if leaving.is_finished() {
+            let _ = leaving.join();
+        } else {
+            // Its consumer is not dropped: that would wait, too. The end of the process is the thread's.
+            tracing::warn!(
+                "the group does not answer; it gives the Kafka partitions away after session.timeout.ms"
+            );
         }
     }
 

@@ -1,6 +1,7 @@
 //! Servers that are away, slow, full or refuse while it runs.
 
 use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 use test_cluster::{Cluster, Daemon, Part};
 
@@ -52,6 +53,7 @@ fn outages() {
     let world = &World { cluster: &cluster, place, topic, days: Cell::new(0) };
     world.send();
     broker(world);
+    broker_that_hangs(world);
     metastore(world);
     name_node(world);
     data_node(world);
@@ -76,6 +78,24 @@ fn broker(world: &World<'_>) {
     world.cluster.start(Daemon::Kafka);
     world.recovers(&mut running);
     running.stop();
+    world.place.check_at_rest(&world.topic);
+}
+
+/// Whoever stops it does not wait for a broker that does not answer.
+fn broker_that_hangs(world: &World<'_>) {
+    let mut running = start(world);
+    world.send();
+    world.place.wait_until_visible(&world.topic);
+    world.cluster.pause(Daemon::Kafka);
+    let told = Instant::now();
+    running.signal("TERM");
+    let ended = running.wait();
+    assert!(told.elapsed() < Duration::from_secs(20), "it took {:?}", told.elapsed());
+    assert_eq!(ended.code, Some(0), "{ended}");
+    assert!(ended.stderr.contains("the group does not answer"), "{ended}");
+    world.cluster.resume(Daemon::Kafka);
+    world.send();
+    Job::new(&world.place, &world.topic).catch_up();
     world.place.check_at_rest(&world.topic);
 }
 
