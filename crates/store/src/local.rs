@@ -282,7 +282,8 @@ impl LocalWriter {
 }
 
 /// Linux begins to write back those of the pages that the disk has not yet, and forgets the others. It is advice, and a file system that does
-/// not take it is only slower.
+/// not take it is only slower. What a quick disk takes within the call is forgotten too: `sync_file_range` would not do that, and no
+/// library calls it safely.
 #[cfg(target_os = "linux")]
 fn dont_need(file: &File, range: Range<u64>) {
     use rustix::fs::{Advice, fadvise};

@@ -1,9 +1,6 @@
 //! What holds for the local disk alone.
 
-use std::fs::File;
-use std::io::IoSliceMut;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::Path;
 
 use store::{Location, StoreErrorKind, Stores};
 
@@ -56,23 +53,10 @@ fn a_tree_is_removed_without_following_links() {
     assert!(other.path().join("file").exists());
 }
 
-/// Pages of a file that are in memory, of those asked for: one every 4 MiB.
-fn pages_in_memory(path: &Path) -> Vec<bool> {
-    use rustix::io::{Errno, ReadWriteFlags, preadv2};
-    let file = File::open(path).unwrap();
-    let size = file.metadata().unwrap().len();
-    let asked = (0..size).step_by(4 << 20);
-    asked
-        .map(|offset| {
-            let mut page = [0; 4096];
-            let to = &mut [IoSliceMut::new(&mut page)];
-            // Reads only what is there without waiting for the disk.
-            match preadv2(&file, to, offset, ReadWriteFlags::NOWAIT) {
-                Err(Errno::AGAIN) => false,
-                read => read.unwrap() > 0,
-            }
-        })
-        .collect()
+/// What this thread had to have the disk read until now, in bytes.
+fn read_from_disk() -> u64 {
+    let io = std::fs::read_to_string("/proc/thread-self/io").unwrap();
+    io.lines().find_map(|line| line.strip_prefix("read_bytes: ")).unwrap().parse().unwrap()
 }
 
 #[test]
@@ -81,7 +65,8 @@ fn a_large_file_that_nobody_reads_soon_does_not_stay_in_memory() {
     let beside_test = std::env::current_exe().unwrap();
     let dir = tempfile::tempdir_in(beside_test.parent().unwrap()).unwrap();
     let megabyte: Vec<u8> = (0..1 << 20).map(|i: u32| (i % 251) as u8).collect();
-    let write = |name: &str, megabytes: usize, behind: bool| {
+    // Writes a file, reads it, and gives the megabytes of it that were in memory.
+    let write = |name: &str, megabytes: u64, behind: bool| {
         let mut writer = Location::local(dir.path().join(name)).create().unwrap();
         if behind {
             writer.drop_behind();
@@ -89,15 +74,16 @@ fn a_large_file_that_nobody_reads_soon_does_not_stay_in_memory() {
         for _ in 0..megabytes {
             writer.write_all(&megabyte).unwrap();
         }
-        assert_eq!(writer.finish().unwrap(), (megabytes as u64) << 20);
-        let path = dir.path().join(name);
-        let in_memory = pages_in_memory(&path);
-        let content = std::fs::read(path).unwrap();
+        assert_eq!(writer.finish().unwrap(), megabytes << 20);
+        let before = read_from_disk();
+        let content = std::fs::read(dir.path().join(name)).unwrap();
+        let from_disk = (read_from_disk() - before) >> 20;
         assert!(content.chunks(1 << 20).all(|chunk| chunk == megabyte), "{name}");
-        in_memory.iter().filter(|&&page| page).count()
+        megabytes.saturating_sub(from_disk)
     };
-    // Of 48, and of 15; a test beside this one may take memory away.
-    assert!(write("kept", 192, false) > 40);
-    assert!(write("small", 60, true) > 10);
-    assert!(write("dropped", 192, true) < 8);
+    // What a quick disk has while it is asked to begin leaves memory too, so one of several.
+    assert!((0..5).any(|attempt| write(&format!("kept-{attempt}"), 192, false) > 160));
+    // A test beside this one may take memory away.
+    assert!(write("small", 60, true) > 40);
+    assert!(write("dropped", 192, true) < 32);
 }
