@@ -1,9 +1,4 @@
 //! Order runs -> one row a customer, by DataFusion: in parallel, in bounded memory, spilling to disk beyond it.
-//!
-//! Two levels: first by customer and invoice, so that an invoice that is cut into several runs counts once; then by customer. All
-//! sums are exact, so neither the number of partitions nor the order of rows changes a digit.
-
-mod latest;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,16 +6,12 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Decimal128Type, Int64Type};
-use datafusion::common::Column;
-use datafusion::dataframe::DataFrame;
-use datafusion::execution::SessionStateBuilder;
+use customer_totals::{by_customer, by_invoice, latest};
+use datafusion::execution::TaskContext;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::functions_aggregate::expr_fn::{count, sum};
-use datafusion::logical_expr::{Expr, lit};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
-use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::TryStreamExt;
 use job_kit::progress::Step;
 use job_kit::units::ByteSize;
@@ -28,7 +19,6 @@ use order_csv::{OrderScan, split_last_seen_key};
 use order_model::Money;
 use store::chain;
 
-use self::latest::latest;
 use crate::customers::Customers;
 use crate::read_orders::order_runs;
 
@@ -55,11 +45,11 @@ pub(crate) async fn aggregate(
     resources: &Resources<'_>,
     step: &Step,
 ) -> anyhow::Result<Aggregated> {
-    let context = session(resources)?;
-    let runs = order_runs(scan, whole_lines, resources.threads, step)?;
-    let plan = customers_plan(context.read_table(Arc::new(runs))?, whole_lines)?;
-    let task_context = Arc::new(plan.task_ctx());
-    let plan = plan.create_physical_plan().await?;
+    let latest = latest();
+    let runs = Arc::new(order_runs(scan, whole_lines, resources.threads, step)?);
+    let invoices = by_invoice(runs, whole_lines, &latest, resources.threads)?;
+    let plan = by_customer(invoices, &latest)?;
+    let task_context = Arc::new(task_context(resources)?);
     let streams = execute_stream_partitioned(Arc::clone(&plan), task_context)?;
     let mut tasks = Vec::with_capacity(streams.len());
     for stream in streams {
@@ -84,7 +74,7 @@ fn spilled_bytes(plan: &dyn ExecutionPlan) -> u64 {
     own + plan.children().into_iter().map(|child| spilled_bytes(child.as_ref())).sum::<u64>()
 }
 
-fn session(resources: &Resources<'_>) -> anyhow::Result<SessionContext> {
+fn task_context(resources: &Resources<'_>) -> anyhow::Result<TaskContext> {
     let mode = match resources.temp_folder {
         Some(folder) => DiskManagerMode::Directories(vec![folder.to_owned()]),
         None => DiskManagerMode::OsTmpDirectory,
@@ -94,44 +84,7 @@ fn session(resources: &Resources<'_>) -> anyhow::Result<SessionContext> {
         .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
         .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode))
         .build_arc()?;
-    let config = SessionConfig::new().with_target_partitions(resources.threads);
-    let state = SessionStateBuilder::new()
-        .with_config(config)
-        .with_runtime_env(runtime)
-        .with_default_features()
-        .build();
-    Ok(SessionContext::new_with_state(state))
-}
-
-/// The plan.
-fn customers_plan(runs: DataFrame, whole_lines: bool) -> datafusion::error::Result<DataFrame> {
-    let runs = if whole_lines {
-        // The columns before the line's bytes follow from them; grouping by all of them is what `distinct` does.
-        runs.distinct()?
-    } else {
-        runs
-    };
-    let invoices = runs.aggregate(
-        vec![column("customer_id"), column("invoice")],
-        vec![
-            sum(column("amount")).alias("amount"),
-            sum(column("lines")).alias("lines"),
-            latest(column("last_seen")).alias("last_seen"),
-        ],
-    )?;
-    invoices.aggregate(
-        vec![column("customer_id")],
-        vec![
-            count(lit(1)).alias("frequency"),
-            sum(column("amount")).alias("monetary"),
-            sum(column("lines")).alias("lines"),
-            latest(column("last_seen")).alias("last_seen"),
-        ],
-    )
-}
-
-fn column(name: &str) -> Expr {
-    Expr::Column(Column::new_unqualified(name))
+    Ok(TaskContext::default().with_runtime(runtime))
 }
 
 /// Appends a batch of the plan's result; how many order lines it stands for.

@@ -1,6 +1,6 @@
-//! CSV -> order runs: the scan of `order-csv` as a table that DataFusion reads.
+//! CSV -> order runs: the scan of `order-csv` as the leaf of a DataFusion plan.
 //!
-//! Each partition of the table is one worker of the scan. Workers take blocks from the same files as they come, so all
+//! Each partition of the leaf is one worker of the scan. Workers take blocks from the same files as they come, so all
 //! partitions end at about the same time however the input is cut.
 
 use std::fmt;
@@ -8,22 +8,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::datatypes::SchemaRef;
-use datafusion::catalog::streaming::StreamingTable;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::streaming::PartitionStream;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::stream;
 use job_kit::progress::Step;
 use order_csv::OrderScan;
 
-/// The scan as a table of `partitions` partitions, which can be read once. `step` learns how many bytes are read.
+/// The scan as a leaf of `partitions` partitions, which can be read once. `step` learns how many bytes are read.
 pub(crate) fn order_runs(
     scan: &Arc<OrderScan>,
     whole_lines: bool,
     partitions: usize,
     step: &Step,
-) -> Result<StreamingTable> {
+) -> Result<StreamingTableExec> {
     let schema = order_csv::schema(whole_lines);
     let progress = Arc::new(Progress { step: step.clone(), shown: AtomicU64::new(0) });
     let partition = || {
@@ -31,7 +30,7 @@ pub(crate) fn order_runs(
         Arc::new(Worker { schema: Arc::clone(&schema), scan, progress }) as Arc<dyn PartitionStream>
     };
     let partitions = (0..partitions).map(|_| partition()).collect();
-    StreamingTable::try_new(Arc::clone(&schema), partitions)
+    StreamingTableExec::try_new(Arc::clone(&schema), partitions, None, [], false, None)
 }
 
 struct Progress {

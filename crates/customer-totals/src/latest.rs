@@ -5,7 +5,7 @@
 //! Between operators, and on disk when it spills, the value is the key as it came.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BinaryBuilder, BooleanArray};
 use arrow::datatypes::DataType;
@@ -13,17 +13,13 @@ use datafusion::common::{Result, internal_datafusion_err, not_impl_err};
 use datafusion::functions_aggregate::min_max::MaxAccumulator;
 use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, Expr, GroupsAccumulator, Signature,
-    Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
 };
 
-/// The greatest of `last_seen` keys ([`order_csv::split_last_seen_key`]), as `max` gives it.
-pub(super) fn latest(keys: Expr) -> Expr {
-    static LATEST: LazyLock<AggregateUDF> = LazyLock::new(|| {
-        let signature = Signature::exact(vec![DataType::Binary], Volatility::Immutable);
-        AggregateUDF::from(Latest { signature })
-    });
-    LATEST.call(vec![keys])
+/// The greatest of `last_seen` keys (`order_csv::split_last_seen_key`), as `max` gives it.
+pub fn latest() -> Arc<AggregateUDF> {
+    let signature = Signature::exact(vec![DataType::Binary], Volatility::Immutable);
+    Arc::new(AggregateUDF::from(Latest { signature }))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
