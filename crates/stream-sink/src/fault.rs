@@ -41,6 +41,13 @@ pub const POINTS: &[&str] = &[
     PRUNED,
 ];
 
+/// All that was read is done, and the consumer is about to leave its group.
+pub const LEAVING: &str = "stream-leaving";
+/// The group asks it something meanwhile.
+pub const ASKED: &str = "stream-asked";
+/// It is about to answer.
+pub const ANSWERED: &str = "stream-answered";
+
 /// Compaction of a table may begin: nobody else is at it.
 pub const COMPACT_CLAIMED: &str = "compact-claimed";
 /// What killed compactions left is finished or removed.

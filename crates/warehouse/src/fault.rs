@@ -4,7 +4,8 @@
 //! variable `RFM_FAULT` names the place:
 //! - `RFM_FAULT=<name>` ends the process there, at once and without any clean-up, as `kill -9` would;
 //! - `RFM_FAULT=<name>:pause=<ms>` waits there for so many milliseconds;
-//! - `RFM_FAULT=<name>#<n>` does so the n-th time the place is reached, from 1.
+//! - `RFM_FAULT=<name>#<n>` does so the n-th time the place is reached, from 1;
+//! - several of these are separated by commas.
 
 macro_rules! points {
     ($($(#[$doc:meta])* $ident:ident = $name:literal,)*) => {
@@ -79,15 +80,28 @@ pub fn reach(_point: &str) {}
 /// Marks a place. Does nothing unless `RFM_FAULT` names it.
 #[cfg(feature = "fault-points")]
 pub fn reach(point: &str) {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static REACHED: AtomicU32 = AtomicU32::new(0);
+    use std::collections::HashMap;
+    use std::sync::{Mutex, PoisonError};
+    static REACHED: Mutex<Option<HashMap<String, u32>>> = Mutex::new(None);
 
-    let Ok(fault) = std::env::var("RFM_FAULT") else { return };
-    let (place, action) = fault.split_once(':').unwrap_or((&fault, ""));
-    let (name, turn) = place.split_once('#').unwrap_or((place, "1"));
-    if name != point || REACHED.fetch_add(1, Ordering::Relaxed) + 1 != turn.parse().unwrap_or(1) {
-        return;
+    let Ok(faults) = std::env::var("RFM_FAULT") else { return };
+    let turn = {
+        let mut reached = REACHED.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = reached.get_or_insert_default().entry(point.to_owned()).or_default();
+        *turn += 1;
+        *turn
+    };
+    for fault in faults.split(',') {
+        let (place, action) = fault.split_once(':').unwrap_or((fault, ""));
+        let (name, wanted) = place.split_once('#').unwrap_or((place, "1"));
+        if name == point && turn == wanted.parse().unwrap_or(1) {
+            act(point, action);
+        }
     }
+}
+
+#[cfg(feature = "fault-points")]
+fn act(point: &str, action: &str) {
     match action.strip_prefix("pause=").and_then(|millis| millis.parse().ok()) {
         Some(millis) => {
             tracing::warn!(point, millis, "pause asked for by RFM_FAULT");

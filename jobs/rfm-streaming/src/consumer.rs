@@ -17,6 +17,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
+use stream_sink::fault;
+use warehouse::fault::reach;
 
 use crate::collect::Collector;
 use crate::config::Settings;
@@ -103,6 +105,7 @@ impl StreamContext {
         if self.has_answered.swap(true, Ordering::Relaxed) {
             return;
         }
+        reach(fault::ANSWERED);
         if let Err(error) = consumer.unassign() {
             tracing::warn!(%error, "the Kafka partitions could not be given up");
         }
@@ -140,6 +143,7 @@ impl ConsumerContext for StreamContext {
         partitions: &mut TopicPartitionList,
     ) {
         if self.is_closing.load(Ordering::Relaxed) {
+            reach(fault::ASKED);
             self.give_everything_up(consumer);
             return;
         }

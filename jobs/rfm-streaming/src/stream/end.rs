@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use job_kit::exit::RetryLater;
 use service_kit::signals::Stop;
 use stream_sink::error::SinkError;
+use stream_sink::fault;
+use warehouse::fault::reach;
 
 use super::Stream;
 use super::take_over::is_taken_over;
@@ -65,6 +67,7 @@ impl Stream<'_> {
                 tracing::warn!("committed orders are not visible yet; the next run sees to it");
             }
         }
+        reach(fault::LEAVING);
         self.leave();
         outcome
     }

@@ -73,6 +73,49 @@ fn one_joins_and_leaves_while_another_pauses_after_it_has_committed() {
     pause_at("paused_after", &points);
 }
 
+/// Stops one, and in the moment before it leaves the group, in which it does not hear of anything, lets `change` happen. The group's
+/// question waits for it then, and librdkafka asks a second one, to give up everything.
+fn change_while_leaving(mut leaving: Running, change: impl FnOnce()) {
+    leaving.signal("TERM");
+    leaving.wait_for_log("pause asked for");
+    change();
+    let ended = leaving.wait();
+    assert_eq!(ended.code, Some(0), "{ended}");
+    assert!(ended.stderr.contains(fault::ASKED), "it was not asked twice: {ended}");
+    assert!(!ended.stderr.contains("the group does not answer"), "{ended}");
+}
+
+#[test]
+fn one_leaves_while_the_group_divides_the_partitions_anew() {
+    let (place, topic) = open("unheard", 4);
+    let mut orders = Orders::of_days(25, &DAYS);
+    let job = Job::new(&place, &topic).option("heartbeat.interval.ms", "500");
+    // It would end at a second answer: for that librdkafka may wait for ever, though only now and then.
+    let faults =
+        format!("{}:pause=4000,{}#2:pause=1,{}#2", fault::LEAVING, fault::ASKED, fault::ANSWERED);
+    let pausing = job.clone().fault(&faults);
+
+    // Another one leaves.
+    let mut leaving = pausing.start();
+    wait_until_open(&mut leaving);
+    let mut other = job.start();
+    wait_until_open(&mut other);
+    topic.send(&mut orders, 40, &PARTITIONS);
+    change_while_leaving(leaving, || drop(other.stop()));
+
+    // Another one comes.
+    let mut leaving = pausing.start();
+    wait_until_open(&mut leaving);
+    topic.send(&mut orders, 40, &PARTITIONS);
+    let mut joining = None;
+    change_while_leaving(leaving, || joining = Some(job.start()));
+    let mut joining = joining.unwrap();
+    wait_until_open(&mut joining);
+    joining.stop();
+    job.catch_up();
+    place.check_at_rest(&topic);
+}
+
 #[test]
 fn a_commit_that_takes_longer_than_the_group_waits() {
     let (place, topic) = open("slow", 4);
