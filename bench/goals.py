@@ -20,6 +20,7 @@ def batch(report: dict | None) -> Iterator[tuple[str, str, str, bool]]:
         return
     # A run over a small file takes longer than its start.
     yield at_most("batch: start to exit with 200 rows, longest", report["start"]["max"] * 1e3, 50, "ms", 1)
+    yield at_most("batch: the same, program read from the disk, median", report["start"]["cold_median"] * 1e3, 50, "ms", 1)
     rates = []
     for one in report["inputs"]:
         its = {name: result["summary"] for name, result in one["contenders"].items() if result.get("summary")}

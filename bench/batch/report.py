@@ -61,7 +61,8 @@ def markdown(found: dict) -> str:
         f" scikit-learn {version['scikit-learn']}, Spark {version['pyspark']} on {version['java']}, Python {machine['python']}",
         f"- Whole processes from start to exit, warm file cache, in alternating order. Medians, then the range.",
         f"- rfm-batch on a file of 200 lines, from start to exit: {found['start']['median'] * 1e3:.1f} ms, at most {found['start']['max'] * 1e3:.1f} ms of 20 runs "
-        f"({found['start']['first'] * 1e3:.1f} ms the first, which may have to read the program from the disk).",
+        f"({found['start']['first'] * 1e3:.1f} ms the first). With the program not in memory {found['start']['cold_median'] * 1e3:.1f} ms, at most "
+        f"{found['start']['cold_max'] * 1e3:.1f} ms of 10.",
         "- × is a peer's median divided by that of rfm-batch's whole job: 10 × means that rfm-batch needs a tenth. Peers that"
         " only aggregate do less than rfm-batch in that time.",
     ]

@@ -1,8 +1,8 @@
 //! Order runs -> one row a customer, as a plan that DataFusion executes: in parallel, in bounded memory, on one machine or several.
 //!
 //! The plan is put together here, operator by operator, instead of as a query for DataFusion's planner to plan. The planner knows
-//! nothing of this query that is not known beforehand, it would shuffle the rows twice, and the program would be a third larger and start
-//! later by it.
+//! nothing of this query that is not known beforehand, it would shuffle the rows twice, and the program would be half as large again and
+//! start later (`docs/decisions/0021-the-plan-is-put-together-by-hand.md`).
 
 mod latest;
 mod plan;
